@@ -1,0 +1,1 @@
+"""Circuit bundles, and the proof systems behind one port."""

@@ -1,0 +1,1 @@
+"""EZKL behind the port of proof systems."""

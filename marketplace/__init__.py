@@ -1,0 +1,1 @@
+"""Jobs on chain: escrow that pays only on an accepted proof."""

@@ -1,0 +1,1 @@
+"""The prover node: watch, fetch, witness, claim, prove, check, settle."""

@@ -1,0 +1,1 @@
+"""Models on chain: registration, genesis proof, lookup."""

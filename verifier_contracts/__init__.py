@@ -1,0 +1,1 @@
+"""Verifier contracts, the one contract toolchain, and an EVM in process."""

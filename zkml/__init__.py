@@ -1,0 +1,1 @@
+"""AI models that are owned, run and paid for by proof."""

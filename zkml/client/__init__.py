@@ -1,0 +1,1 @@
+"""The requester's side: open a job, wait, read the proved output, get a refund."""

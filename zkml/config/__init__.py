@@ -1,0 +1,1 @@
+"""Flags, environment, zkml.toml and defaults in; checked settings out."""

@@ -1,0 +1,56 @@
+"""The scalar field of BN254, in which every instance of a proof lives.
+
+Source: EIP-197 (group order), zkonduit/ezkl `src/graph/utilities.rs` (signed integers).
+"""
+
+from zkml.errors import FormatError
+
+R = 21888242871839275222246405745257275088548364400416034343698204186575808495617
+"""The order of BN254's G1: instances are integers in [0, R)."""
+
+HALF_R = R // 2
+
+
+def felt_from_int(value: int) -> int:
+    """Map a signed integer to the field: x to x, -x to R - x.
+
+    Raises:
+        FormatError: |value| exceeds half the field, where the sign would be lost.
+    """
+    if abs(value) > HALF_R:
+        raise FormatError(f"expected an integer within half the scalar field, found {value}")
+    return value % R
+
+
+def int_from_felt(felt: int) -> int:
+    """Map a field element back to the signed integer nearest zero.
+
+    Raises:
+        FormatError: the element is not reduced, i.e. not in [0, R).
+    """
+    if not 0 <= felt < R:
+        raise FormatError(f"expected a field element below r, found {felt}")
+    return felt - R if felt > HALF_R else felt
+
+
+def felt_from_ezkl_hex(text: str) -> int:
+    """Parse the 32-byte little-endian hexadecimal form of EZKL's files (no 0x).
+
+    Raises:
+        FormatError: not 64 hexadecimal digits, or not below r.
+    """
+    try:
+        raw = bytes.fromhex(text)
+    except (ValueError, TypeError) as error:
+        raise FormatError(f"expected 64 hexadecimal digits, found {text!r:.80}") from error
+    if len(raw) != 32:
+        raise FormatError(f"expected 32 bytes of a field element, found {len(raw)}")
+    felt = int.from_bytes(raw, "little")
+    if felt >= R:
+        raise FormatError(f"expected a field element below r, found {felt}")
+    return felt
+
+
+def ezkl_hex_from_felt(felt: int) -> str:
+    """Return the 32-byte little-endian hexadecimal form of EZKL's files."""
+    return felt.to_bytes(32, "little").hex()

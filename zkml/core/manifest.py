@@ -1,0 +1,173 @@
+"""The manifest of a circuit bundle: what the circuit is, and the digest of every file.
+
+A bundle is a directory and this manifest. The circuit's identity is (proof system, ONNX, settings, SRS)
+and the verifying key that follows from them. The compiled circuit file is never deterministic, so no
+identifier is derived from it, only its integrity.
+"""
+
+from typing import Annotated, ClassVar, Literal, Self
+
+from pydantic import Field, model_validator
+
+from zkml.core.digests import Digest, record_digest
+from zkml.core.records import DigestText, Record
+from zkml.core.tensors import InputDomain, TensorLayout
+from zkml.errors import FormatError, LayoutError, ManifestError
+
+FileRole = Literal[
+    "onnx", "settings", "compiled_circuit", "proving_key", "verifying_key", "srs", "verification_srs"
+]
+ROLES: tuple[FileRole, ...] = (
+    "onnx",
+    "settings",
+    "compiled_circuit",
+    "proving_key",
+    "verifying_key",
+    "srs",
+    "verification_srs",
+)
+
+
+class FileEntry(Record):
+    """One file of a bundle."""
+
+    tag: ClassVar[str] = "zkml.file/1"
+
+    path: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$")]
+    digest: DigestText
+    cid: Annotated[str, Field(pattern=r"^baf(kre|ybe)i[a-z2-7]{52}$")]
+    size_bytes: Annotated[int, Field(ge=0)]
+
+
+class SrsIdentity(Record):
+    """Which structured reference string the keys were made with.
+
+    Attributes:
+        name: the ceremony's name, or `insecure-local`.
+        secure: False when somebody may know tau; such a circuit works on local chains only.
+        tau_g2: digest of the file's G2 points (G2 and [tau]G2), equal for every size of one ceremony.
+        logrows: log2 of the rows the file serves.
+    """
+
+    tag: ClassVar[str] = "zkml.srs/1"
+
+    name: Annotated[str, Field(max_length=64)]
+    secure: bool
+    tau_g2: DigestText
+    logrows: Annotated[int, Field(ge=1, le=26)]
+
+
+class Layout(Record):
+    """The public tensors as JSON; `TensorLayout` and `InputDomain` are the checked forms."""
+
+    tag: ClassVar[str] = "zkml.layout/1"
+
+    input_count: int
+    input_bytes: int
+    output_count: int
+    output_bytes: int
+    input_minimum: int
+    input_maximum: int
+
+
+class Fidelity(Record):
+    """How far the circuit's outputs were from the model's on the calibration data."""
+
+    tag: ClassVar[str] = "zkml.fidelity/1"
+
+    samples: int
+    max_abs_error: float
+    mean_abs_error: float
+    argmax_agreement: Annotated[float, Field(ge=0, le=1)]
+
+
+class BundleManifest(Record):
+    """A circuit bundle's manifest.
+
+    Attributes:
+        name: what people call the model; letters, digits, `.`, `_`, `-`.
+        system: name of the proof system, e.g. `ezkl`.
+        system_version: exact version of the system that made the keys.
+        proof_system: ERC-7992's lower-case name and version, hashed to four bytes on chain.
+        input_shape, output_shape: tensor shapes in the ONNX model.
+        input_scale_bits, output_scale_bits: fixed-point exponents.
+        proof_bytes: exact length of every proof of this circuit.
+        verifying_key: digest of the verifying key file; the pin on chain.
+    """
+
+    tag: ClassVar[str] = "zkml.bundle/1"
+
+    name: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$")]
+    system: Annotated[str, Field(max_length=32)]
+    system_version: Annotated[str, Field(max_length=32)]
+    proof_system: Annotated[str, Field(max_length=64)]
+    input_visibility: Literal["public"]
+    output_visibility: Literal["public"]
+    param_visibility: Literal["fixed"]
+    input_shape: list[Annotated[int, Field(ge=1)]]
+    output_shape: list[Annotated[int, Field(ge=1)]]
+    input_scale_bits: Annotated[int, Field(ge=0, le=30)]
+    output_scale_bits: Annotated[int, Field(ge=0, le=60)]
+    layout: Layout
+    srs: SrsIdentity
+    verifying_key: DigestText
+    proof_bytes: Annotated[int, Field(ge=1, le=1_000_000)]
+    fidelity: Fidelity
+    files: dict[FileRole, FileEntry]
+
+    @model_validator(mode="after")
+    def _is_consistent(self) -> Self:
+        missing = [role for role in ROLES if role not in self.files]
+        if missing:
+            raise ValueError(f"files: expected one of each role, missing {', '.join(missing)}")
+        paths = [entry.path for entry in self.files.values()]
+        if len(set(paths)) != len(paths):
+            raise ValueError("files: expected distinct paths")
+        if self.files["verifying_key"].digest != self.verifying_key:
+            raise ValueError("verifying_key: expected the digest of the verifying key file")
+        return self
+
+    @classmethod
+    def parse(cls, data: bytes, *, where: str) -> Self:
+        """Parse a manifest from untrusted bytes.
+
+        Raises:
+            ManifestError: unknown version, a field missing, foreign or contradictory.
+        """
+        try:
+            manifest = cls.from_bytes(data, where=where)
+            manifest.tensor_layout  # noqa: B018  (its checks are the point)
+            manifest.input_domain  # noqa: B018
+        except (FormatError, LayoutError) as error:
+            raise ManifestError(error.message, hint="rebuild or re-download the bundle") from error
+        return manifest
+
+    @property
+    def tensor_layout(self) -> TensorLayout:
+        """The checked layout of the public tensors."""
+        return TensorLayout(
+            self.layout.input_count,
+            self.layout.input_bytes,
+            self.layout.output_count,
+            self.layout.output_bytes,
+        )
+
+    @property
+    def input_domain(self) -> InputDomain:
+        """The checked domain of each input element."""
+        return InputDomain(self.layout.input_minimum, self.layout.input_maximum)
+
+    @property
+    def circuit(self) -> Digest:
+        """The circuit's identity: equal wherever the same keys are rebuilt from the same sources."""
+        return record_digest(
+            "zkml.circuit-identity/1",
+            {
+                "system": self.system,
+                "system_version": self.system_version,
+                "onnx": self.files["onnx"].digest,
+                "settings": self.files["settings"].digest,
+                "tau_g2": self.srs.tau_g2,
+                "verifying_key": self.verifying_key,
+            },
+        )

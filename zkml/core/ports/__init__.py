@@ -1,0 +1,1 @@
+"""What the pure core expects of the outside world: one Protocol per file."""

@@ -1,0 +1,179 @@
+"""The frozen records of one request: each names its parents by digest and never holds them.
+
+    JobRequest -> WitnessRecord -> ClaimRecord -> ProofRecord -> SettlementRecord
+
+Reading a record from bytes is the one place where untrusted text becomes a narrow type.
+"""
+
+from typing import Annotated, ClassVar, Self
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from zkml.core.digests import Digest, canonical_json, keccak256, record_digest
+from zkml.core.strict_json import parse_object
+from zkml.errors import FormatError
+
+HexBytes = Annotated[str, Field(pattern=r"^0x([0-9a-f]{2})*$")]
+Hex32 = Annotated[str, Field(pattern=r"^0x[0-9a-f]{64}$")]
+Address = Annotated[str, Field(pattern=r"^0x[0-9a-fA-F]{40}$")]
+DigestText = Annotated[str, Field(pattern=r"^sha256:[0-9a-f]{64}$")]
+Amount = Annotated[str, Field(pattern=r"^(0|[1-9][0-9]{0,77})$")]
+"""A token amount or a 256-bit number as decimal text, because JSON numbers end at 2^53."""
+
+
+def to_hex(data: bytes) -> str:
+    """Return bytes as lower-case hexadecimal with 0x."""
+    return "0x" + data.hex()
+
+
+def from_hex(text: str) -> bytes:
+    """Return the bytes of hexadecimal text with or without 0x.
+
+    Raises:
+        FormatError: not hexadecimal.
+    """
+    try:
+        return bytes.fromhex(text.removeprefix("0x"))
+    except (ValueError, AttributeError) as error:
+        raise FormatError(f"expected hexadecimal bytes, found {text!r:.80}") from error
+
+
+def explain(error: ValidationError) -> str:
+    """Say in one line what is wrong with a record: every field, at most five."""
+    problems = [
+        f"{'.'.join(str(part) for part in problem['loc']) or 'record'}: {problem['msg'].lower()}"
+        for problem in error.errors()[:5]
+    ]
+    return "; ".join(problems)
+
+
+class Record(BaseModel):
+    """A frozen record with a tag, a canonical form and a digest."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+    tag: ClassVar[str] = ""
+
+    def to_bytes(self) -> bytes:
+        """Return the canonical JSON of the record, tag included."""
+        return canonical_json({"format": self.tag, **self.model_dump(mode="json")})
+
+    @classmethod
+    def from_bytes(cls, data: bytes, *, where: str) -> Self:
+        """Parse a record.
+
+        Args:
+            data: JSON bytes, in any order of names.
+            where: what the bytes are, for the error message.
+
+        Raises:
+            FormatError: not JSON, another kind of record, or a field is missing, foreign or malformed.
+        """
+        fields = parse_object(data, where=where)
+        found = fields.pop("format", None)
+        if found != cls.tag:
+            raise FormatError(f"expected a record of format {cls.tag}, found {found!r:.80} in {where}")
+        return cls.from_fields(fields, where=where)
+
+    @classmethod
+    def from_fields(cls, fields: dict[str, object], *, where: str) -> Self:
+        """Build a record from plain JSON values; see `from_bytes`."""
+        try:
+            return cls.model_validate_json(canonical_json(fields))
+        except ValidationError as error:
+            raise FormatError(f"expected a {cls.tag} record, found {explain(error)} in {where}") from error
+
+    @property
+    def own_digest(self) -> Digest:
+        """The digest by which later records name this one."""
+        return record_digest(self.tag, self.model_dump(mode="json"))
+
+
+class JobRequest(Record):
+    """A job as its opening transaction put it on chain."""
+
+    tag: ClassVar[str] = "zkml.request/1"
+
+    chain_id: int
+    manager: Address
+    job_id: Hex32
+    model_id: Amount
+    circuit_id: Hex32
+    requester: Address
+    input_commitment: Hex32
+    input_uri: Annotated[str, Field(max_length=256)]
+    input: HexBytes
+    fee: Amount
+    collateral: Amount
+    deadline: int
+    opened_transaction: Hex32
+    opened_block: int
+    opened_block_hash: Hex32
+
+
+class WitnessRecord(Record):
+    """What the circuit computed for a request: the output that a proof will carry."""
+
+    tag: ClassVar[str] = "zkml.witness/1"
+
+    request: DigestText
+    input: HexBytes
+    output: HexBytes
+    wall_seconds: float
+
+
+class ClaimRecord(Record):
+    """A claim that binds the payee, before any proof is public."""
+
+    tag: ClassVar[str] = "zkml.claim/1"
+
+    request: DigestText
+    witness: DigestText
+    prover: Address
+    claim_number: int
+    transaction: Hex32
+    block: int
+
+
+class ProofRecord(Record):
+    """A proof of a claimed request, checked off chain before it is sent anywhere."""
+
+    tag: ClassVar[str] = "zkml.proof-record/1"
+
+    claim: DigestText
+    proof: HexBytes
+    wall_seconds: float
+
+
+class SettlementRecord(Record):
+    """The transaction in which the chain's verifier accepted the proof and the fee was credited."""
+
+    tag: ClassVar[str] = "zkml.settlement/1"
+
+    proof_record: DigestText
+    transaction: Hex32
+    block: int
+    gas_used: int
+    fee: Amount
+
+
+class ProofFile(Record):
+    """A portable proof: what `zkml circuit prove` writes and `zkml audit proof` reads.
+
+    Only packed tensors and proof bytes count. EZKL's own proof file also carries rescaled and
+    hexadecimal copies that its verifier never looks at; they are dropped, so nobody can be misled.
+    """
+
+    tag: ClassVar[str] = "zkml.proof/1"
+
+    system: Annotated[str, Field(max_length=32)]
+    system_version: Annotated[str, Field(max_length=32)]
+    circuit: DigestText
+    verifying_key: DigestText
+    input: HexBytes
+    output: HexBytes
+    proof: HexBytes
+
+    @property
+    def proof_digest(self) -> bytes:
+        """keccak256 of the proof bytes, as the contracts' events carry it."""
+        return keccak256(from_hex(self.proof))

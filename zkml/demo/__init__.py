@@ -1,0 +1,1 @@
+"""The guided tour: the main job on real parts, from training to audit."""

@@ -21,10 +21,14 @@ Cid = NewType("Cid", str)
 CHUNK_BYTES = 262_144
 LINKS_PER_NODE = 174
 
+CID_PATTERN = r"^baf(kre|ybe)i[a-h][a-z2-7]{50}[aeimquy4]$"
+"""The text of a CID of ours. Base32 has two spare bits before the hash and two after it; they are fixed
+here, so that no two texts name one file."""
+
 _RAW = 0x55
 _DAG_PB = 0x70
 _SHA2_256 = b"\x12\x20"
-_CID = re.compile(r"baf(kre|ybe)i[a-z2-7]{52}")
+_CID = re.compile(CID_PATTERN)
 
 
 @dataclass(frozen=True, slots=True)

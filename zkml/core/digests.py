@@ -64,13 +64,14 @@ def canonical_json(value: Any) -> bytes:
     """Encode `value` as canonical JSON.
 
     Raises:
-        FormatError: the value has no canonical form (NaN, an integer beyond 2^53, a foreign type).
+        FormatError: the value has no canonical form (NaN, an integer beyond 2^53, half of a surrogate
+            pair, a foreign type) or is nested too deep.
 
     Source: RFC 8785.
     """
     try:
         return bytes(rfc8785.dumps(value))
-    except (rfc8785.CanonicalizationError, ValueError, TypeError) as error:
+    except (rfc8785.CanonicalizationError, ValueError, TypeError, RecursionError) as error:
         raise FormatError(f"expected a value with a canonical JSON form, found {error}") from error
 
 

@@ -29,10 +29,13 @@ def quantize(values: ArrayLike, scale_bits: int) -> NDArray[np.int64]:
     if not 0 <= scale_bits <= MAX_SCALE_BITS:
         raise ValueError(f"scale_bits must be in 0..{MAX_SCALE_BITS}, not {scale_bits}")
     try:
-        with np.errstate(over="ignore"):
-            narrow = np.asarray(values, dtype=np.float32)
-    except (ValueError, TypeError) as error:
+        wide = np.asarray(values)
+    except ValueError as error:
         raise DomainError(f"expected an array of numbers, found {error}") from error
+    if wide.dtype.kind not in "fiub":
+        raise DomainError(f"expected an array of numbers, found elements of type {wide.dtype}")
+    with np.errstate(over="ignore"):
+        narrow = wide.astype(np.float32)
     scaled = narrow.astype(np.float64) * float(1 << scale_bits)
     if not np.all(np.isfinite(scaled)):
         raise DomainError("expected finite numbers, found NaN or infinity", hint="clean the input")

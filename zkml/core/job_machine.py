@@ -108,7 +108,8 @@ def check_move(job: JobFacts, move: str, now: int) -> None:
             hint=f"get the fee back: zkml job refund {name}",
         )
     expected = " or ".join(allowed.name for allowed in _MOVES[move])
-    hint = "wait for the deadline, then refund" if move == "refund" else _ENDED[status]
+    waits = move == "refund" and not status.is_terminal
+    hint = "wait for the deadline, then refund" if waits else _ENDED[status]
     raise InvalidTransitionError(
         f"expected status {expected} to {move}, found {status.name} for job {name}", hint=hint
     )

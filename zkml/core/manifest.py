@@ -5,13 +5,15 @@ and the verifying key that follows from them. The compiled circuit file is never
 identifier is derived from it, only its integrity.
 """
 
+import math
 from typing import Annotated, ClassVar, Literal, Self
 
 from pydantic import Field, model_validator
 
+from zkml.core.cid import CID_PATTERN
 from zkml.core.digests import Digest, record_digest
 from zkml.core.records import DigestText, Record
-from zkml.core.tensors import InputDomain, TensorLayout
+from zkml.core.tensors import InputDomain, TensorLayout, width_for
 from zkml.errors import FormatError, LayoutError, ManifestError
 
 FileRole = Literal[
@@ -27,6 +29,8 @@ ROLES: tuple[FileRole, ...] = (
     "verification_srs",
 )
 
+INSECURE_SRS_NAME = "insecure-local"
+
 
 class FileEntry(Record):
     """One file of a bundle."""
@@ -35,7 +39,7 @@ class FileEntry(Record):
 
     path: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$")]
     digest: DigestText
-    cid: Annotated[str, Field(pattern=r"^baf(kre|ybe)i[a-z2-7]{52}$")]
+    cid: Annotated[str, Field(pattern=CID_PATTERN)]
     size_bytes: Annotated[int, Field(ge=0)]
 
 
@@ -125,7 +129,24 @@ class BundleManifest(Record):
             raise ValueError("files: expected distinct paths")
         if self.files["verifying_key"].digest != self.verifying_key:
             raise ValueError("verifying_key: expected the digest of the verifying key file")
+        if self.srs.secure and self.srs.name == INSECURE_SRS_NAME:
+            raise ValueError(f"srs: expected secure false for {INSECURE_SRS_NAME}")
+        self._check_tensors()
         return self
+
+    def _check_tensors(self) -> None:
+        try:
+            layout, domain = self.tensor_layout, self.input_domain
+        except LayoutError as error:
+            raise ValueError(f"layout: {error.message}") from error
+        for name, shape, count in (
+            ("input", self.input_shape, layout.input_count),
+            ("output", self.output_shape, layout.output_count),
+        ):
+            if math.prod(shape) != count:
+                raise ValueError(f"layout: expected {math.prod(shape)} {name} elements, found {count}")
+        if width_for(domain.minimum, domain.maximum) > layout.input_bytes:
+            raise ValueError("layout: expected a domain that fits the width of an input element")
 
     @classmethod
     def parse(cls, data: bytes, *, where: str) -> Self:
@@ -135,12 +156,9 @@ class BundleManifest(Record):
             ManifestError: unknown version, a field missing, foreign or contradictory.
         """
         try:
-            manifest = cls.from_bytes(data, where=where)
-            manifest.tensor_layout  # noqa: B018  (its checks are the point)
-            manifest.input_domain  # noqa: B018
-        except (FormatError, LayoutError) as error:
+            return cls.from_bytes(data, where=where)
+        except FormatError as error:
             raise ManifestError(error.message, hint="rebuild or re-download the bundle") from error
-        return manifest
 
     @property
     def tensor_layout(self) -> TensorLayout:

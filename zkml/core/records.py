@@ -5,6 +5,7 @@
 Reading a record from bytes is the one place where untrusted text becomes a narrow type.
 """
 
+import re
 from typing import Annotated, ClassVar, Self
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
@@ -16,9 +17,11 @@ from zkml.errors import FormatError
 HexBytes = Annotated[str, Field(pattern=r"^0x([0-9a-f]{2})*$")]
 Hex32 = Annotated[str, Field(pattern=r"^0x[0-9a-f]{64}$")]
 Address = Annotated[str, Field(pattern=r"^0x[0-9a-fA-F]{40}$")]
-DigestText = Annotated[str, Field(pattern=r"^sha256:[0-9a-f]{64}$")]
+DigestText = Annotated[Digest, Field(pattern=r"^sha256:[0-9a-f]{64}$")]
 Amount = Annotated[str, Field(pattern=r"^(0|[1-9][0-9]{0,77})$")]
 """A token amount or a 256-bit number as decimal text, because JSON numbers end at 2^53."""
+
+_HEX = re.compile(r"([0-9a-fA-F]{2})*")  # bytes.fromhex would skip blanks
 
 
 def to_hex(data: bytes) -> str:
@@ -32,16 +35,22 @@ def from_hex(text: str) -> bytes:
     Raises:
         FormatError: not hexadecimal.
     """
-    try:
-        return bytes.fromhex(text.removeprefix("0x"))
-    except (ValueError, AttributeError) as error:
-        raise FormatError(f"expected hexadecimal bytes, found {text!r:.80}") from error
+    digits = text.removeprefix("0x") if isinstance(text, str) else ""
+    if not isinstance(text, str) or not _HEX.fullmatch(digits):
+        raise FormatError(f"expected hexadecimal bytes, found {text!r:.80}")
+    return bytes.fromhex(digits)
+
+
+def _one_line(text: str) -> str:
+    """Cut and escape text that may come from outside, such as the name of a foreign field."""
+    return text[:200].encode("unicode_escape").decode()
 
 
 def explain(error: ValidationError) -> str:
     """Say in one line what is wrong with a record: every field, at most five."""
     problems = [
-        f"{'.'.join(str(part) for part in problem['loc']) or 'record'}: {problem['msg'].lower()}"
+        f"{_one_line('.'.join(str(part) for part in problem['loc'])) or 'record'}: "
+        f"{_one_line(problem['msg'].lower())}"
         for problem in error.errors()[:5]
     ]
     return "; ".join(problems)

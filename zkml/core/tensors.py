@@ -65,6 +65,9 @@ class InputDomain:
 
     def __post_init__(self) -> None:
         """Refuse an empty domain and one wider than 2^32."""
+        for name, value in (("minimum", self.minimum), ("maximum", self.maximum)):
+            if not isinstance(value, int) or isinstance(value, bool) or not -(1 << 63) <= value < 1 << 63:
+                raise LayoutError(f"expected a {name} of 64 bits, found {value!r:.80}")
         if not self.minimum <= self.maximum:
             raise LayoutError(f"expected minimum <= maximum, found {self.minimum} > {self.maximum}")
         if self.maximum - self.minimum + 1 > MAX_DOMAIN_SPAN:
@@ -75,17 +78,15 @@ class InputDomain:
 
         Raises:
             DomainError: names the first element that does not.
+            LayoutError: an element is no integer.
         """
-        array = np.asarray(elements, dtype=np.int64).ravel()
-        outside = np.flatnonzero((array < self.minimum) | (array > self.maximum))
-        if outside.size:
-            index = int(outside[0])
-            raise DomainError(
-                f"expected elements in {self.minimum}..{self.maximum}, "
-                f"found {int(array[index])} at index {index}",
-                hint="the circuit was calibrated on a narrower range: scale the input as in training",
-                index=index,
-            )
+        for index, element in enumerate(_integers(elements)):
+            if not self.minimum <= element <= self.maximum:
+                raise DomainError(
+                    f"expected elements in {self.minimum}..{self.maximum}, found {element} at index {index}",
+                    hint="the circuit was calibrated on a narrower range: scale the input as in training",
+                    index=index,
+                )
 
     def as_abi(self) -> tuple[int, int]:
         """Return the fields in the order of the Solidity struct."""
@@ -105,18 +106,31 @@ def width_for(minimum: int, maximum: int) -> int:
     raise LayoutError(f"expected a range within 64 bits, found {minimum}..{maximum}")
 
 
+def _integers(elements: Sequence[int] | NDArray[np.int64]) -> list[int]:
+    """Flatten to Python integers; a fraction or a truth value is refused, never cut to an integer."""
+    # dtype object keeps a list's numbers as they are: NumPy would make floats of mixed large ones.
+    array = elements if isinstance(elements, np.ndarray) else np.asarray(elements, dtype=object)
+    flat: list[int] = array.ravel().tolist()
+    for index, element in enumerate(flat):
+        if isinstance(element, np.integer):
+            flat[index] = int(element)
+        elif not isinstance(element, int) or isinstance(element, bool):
+            raise LayoutError(f"expected an integer, found {element!r:.80} at index {index}")
+    return flat
+
+
 def pack(elements: Sequence[int] | NDArray[np.int64], width: int) -> bytes:
     """Pack integers, row-major, `width` bytes each.
 
     Raises:
-        LayoutError: an element does not fit.
+        LayoutError: an element does not fit, or is no integer.
     """
     half = 1 << (8 * width - 1)
     packed = bytearray()
-    for index, element in enumerate(np.asarray(elements).ravel().tolist()):
+    for index, element in enumerate(_integers(elements)):
         if not -half <= element < half:
             raise LayoutError(f"expected an integer of {width} bytes, found {element} at index {index}")
-        packed += int(element).to_bytes(width, "big", signed=True)
+        packed += element.to_bytes(width, "big", signed=True)
     return bytes(packed)
 
 

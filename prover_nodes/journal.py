@@ -1,0 +1,255 @@
+"""The node's memory: what it has seen, what each stage gave, and what it has signed.
+
+A stage's output is filed under (request digest, claim number, stage) before the next stage begins, and a
+transaction before it is broadcast. After a kill at any point the node reads here where it stood.
+"""
+
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+from typing import Self, TypeVar
+
+from zkml.adapters.database.engine import sqlite_url
+from zkml.adapters.database.journal_store import JournalStore, RequestRow, TransactionRow
+from zkml.adapters.evm.transactions import SignedTransaction
+from zkml.core.digests import Digest, parse_digest
+from zkml.core.records import ClaimRecord, JobRequest, ProofRecord, Record
+
+AnyRecord = TypeVar("AnyRecord", bound=Record)
+
+
+class Stage(StrEnum):
+    """The stages whose output is filed, in their order. A check files nothing: it is done again."""
+
+    FETCH = "fetch"
+    WITNESS = "witness"
+    CLAIM = "claim"
+    PROVE = "prove"
+    SETTLE = "settle"
+
+
+class Purpose(StrEnum):
+    """What a transaction is for; of each purpose of a job, one is mined with success."""
+
+    APPROVE = "approve"
+    CLAIM = "claim"
+    SETTLE = "settle"
+
+
+class CaseState(StrEnum):
+    """What became of a job."""
+
+    WAITING = "waiting"
+    """Seen; no collateral of ours is in it. It is looked at again in each round."""
+    WORKING = "working"
+    """A claim was begun: collateral is, or may be, at stake."""
+    SETTLED = "settled"
+    """Proved and paid."""
+    CLOSED = "closed"
+    """Nothing more is to be done about it; the reason says why."""
+
+
+UNFINISHED = (CaseState.WORKING, CaseState.WAITING)
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """A job in the journal.
+
+    Attributes:
+        request: the job as it was opened.
+        digest: of the request.
+        claim_number: which claim of it is being worked on; the first is 1.
+        state: what became of it.
+        reason: the code of a skip or an error, and a note; or an empty string.
+        failures: how often a stage failed through the job's own fault.
+    """
+
+    request: JobRequest
+    digest: Digest
+    claim_number: int
+    state: CaseState
+    reason: str
+    failures: int
+
+
+class Journal:
+    """The journal of one node on one market.
+
+    Attributes:
+        scope: the market; requests of others are not seen.
+    """
+
+    def __init__(self, store: JournalStore, scope: str) -> None:
+        self._store = store
+        self.scope = scope
+
+    def close(self) -> None:
+        """Close the database."""
+        self._store.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    @property
+    def cursor(self) -> int | None:
+        """Height up to which the chain was read, or None."""
+        return self._store.cursor(self.scope)
+
+    def move_cursor(self, block: int) -> None:
+        """Keep the height up to which the chain was read."""
+        self._store.set_cursor(self.scope, block)
+
+    def add(self, request: JobRequest) -> bool:
+        """Keep a request that was seen; says whether it is new."""
+        return self._store.add_request(
+            RequestRow(
+                digest=request.own_digest,
+                scope=self.scope,
+                job_id=request.job_id,
+                opened_block=request.opened_block,
+                body=request.to_bytes(),
+                claim_number=1,
+                state=CaseState.WAITING,
+                reason="",
+                failures=0,
+            )
+        )
+
+    def case(self, digest: str) -> Case:
+        """Return the case of a request that was added."""
+        row = self._store.request(digest)
+        if row is None:
+            raise LookupError(f"no request {digest} in the journal")
+        return _case(row)
+
+    def cases(self, states: tuple[CaseState, ...] = tuple(CaseState)) -> list[Case]:
+        """Return cases in the order of `states`, and within a state oldest first."""
+        found = [_case(row) for row in self._store.requests(self.scope, states)]
+        return sorted(found, key=lambda case: states.index(case.state))
+
+    def case_of(self, job_id: str) -> Case:
+        """Return the case of a job; the furthest one, where a reorg opened the job in two blocks."""
+        order = (CaseState.SETTLED, CaseState.WORKING, CaseState.WAITING, CaseState.CLOSED)
+        for case in self.cases(order):
+            if case.request.job_id == job_id:
+                return case
+        raise LookupError(f"no job {job_id} in the journal")
+
+    def mark(self, case: Case, state: CaseState, reason: str = "") -> None:
+        """Note what became of a job."""
+        self._store.update_request(case.digest, state=state, reason=reason)
+
+    def count_failure(self, case: Case) -> int:
+        """Count a failure through the job's own fault, and return how many there were."""
+        failures = self.case(case.digest).failures + 1
+        self._store.update_request(case.digest, failures=failures)
+        return failures
+
+    def read(self, case: Case, stage: Stage, kind: type[AnyRecord]) -> AnyRecord | None:
+        """Return the filed output of a stage, or None.
+
+        Raises:
+            FormatError: the journal holds something else there.
+        """
+        body = self._store.stage(case.digest, case.claim_number, stage)
+        return None if body is None else kind.from_bytes(body, where=f"stage {stage} in the journal")
+
+    def has(self, case: Case, stage: Stage) -> bool:
+        """Say whether the output of a stage is filed."""
+        return stage in self._store.stages(case.digest, case.claim_number)
+
+    def file(self, case: Case, stage: Stage, record: Record) -> None:
+        """File the output of a stage, once.
+
+        Raises:
+            StorageError: the database refuses, or it is filed already.
+        """
+        self._store.add_stages(case.digest, case.claim_number, {stage: record.to_bytes()})
+
+    def discard(self, case: Case, stage: Stage) -> None:
+        """Forget the output of a stage that turned out to be worthless."""
+        self._store.remove_stage(case.digest, case.claim_number, stage)
+
+    def begin_claim(self, case: Case, claim: ClaimRecord) -> Case:
+        """Go on under another claim, after a reorg undid the one that was filed.
+
+        What was made before stays good: the witness depends on the input alone, and a proof on the job and
+        its payee. So they are carried over, the proof under the name of its new parent.
+        """
+        number = case.claim_number + 1
+        claim = claim.model_copy(update={"claim_number": number})
+        carried = {
+            str(stage): body
+            for stage in (Stage.FETCH, Stage.WITNESS)
+            if (body := self._store.stage(case.digest, case.claim_number, stage)) is not None
+        }
+        carried[Stage.CLAIM] = claim.to_bytes()
+        proof = self.read(case, Stage.PROVE, ProofRecord)
+        if proof is not None:
+            carried[Stage.PROVE] = proof.model_copy(update={"claim": claim.own_digest}).to_bytes()
+        self._store.add_stages(case.digest, number, carried)
+        self._store.update_request(case.digest, claim_number=number)
+        return self.case(case.digest)
+
+    def last_transaction(self, case: Case, purpose: Purpose) -> SignedTransaction | None:
+        """Return the latest transaction signed for a purpose, unless it was abandoned."""
+        rows = self._store.transactions(case.digest, purpose)
+        if not rows or rows[-1].abandoned:
+            return None
+        last = rows[-1]
+        return SignedTransaction(last.hash, last.raw, last.sender, last.nonce, last.what)
+
+    def keep_transaction(self, case: Case, purpose: Purpose, signed: SignedTransaction) -> None:
+        """Keep a signed transaction before it is broadcast."""
+        attempt = len(self._store.transactions(case.digest, purpose)) + 1
+        self._store.add_transaction(
+            TransactionRow(
+                request=case.digest,
+                purpose=purpose,
+                attempt=attempt,
+                hash=signed.transaction,
+                raw=signed.raw,
+                sender=signed.sender,
+                nonce=signed.nonce,
+                what=signed.what,
+                abandoned="",
+            )
+        )
+
+    def abandon_transaction(self, signed: SignedTransaction, reason: str) -> None:
+        """Note why a transaction is not sent any more: it can have no effect."""
+        self._store.abandon_transaction(signed.transaction, reason)
+
+
+def open_journal(location: Path | str, scope: str) -> Journal:
+    """Open the journal of a market, or make it.
+
+    Args:
+        location: a SQLite file, or a database URL.
+        scope: `Market.scope`.
+
+    Raises:
+        StorageError: it cannot be read or written, or is of another version.
+        ConfigError: no database URL.
+    """
+    return Journal(open_store(location), scope)
+
+
+def open_store(location: Path | str) -> JournalStore:
+    """Open the tables of a journal; see `open_journal`."""
+    return JournalStore(sqlite_url(location) if isinstance(location, Path) else location)
+
+
+def _case(row: RequestRow) -> Case:
+    return Case(
+        request=JobRequest.from_bytes(row.body, where=f"request {row.digest} in the journal"),
+        digest=parse_digest(row.digest),
+        claim_number=row.claim_number,
+        state=CaseState(row.state),
+        reason=row.reason,
+        failures=row.failures,
+    )

@@ -1,0 +1,244 @@
+"""One job from its opening to its payment: fetch, witness, claim, prove, check, settle.
+
+Each stage begins when the output of the one before is filed, so that a node that was killed goes on here
+where it stood, and nothing that costs money is done twice.
+"""
+
+import logging
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+from prover_nodes.journal import AnyRecord, Case, CaseState, Journal, Stage
+from prover_nodes.outbox import Outbox
+from prover_nodes.policy import Policy, Skip, SkipCode, evaluate, evaluate_status, is_claimed_by
+from prover_nodes.ports import Circuit, Market
+from prover_nodes.services.check import check_proof
+from prover_nodes.services.claim import claim_job
+from prover_nodes.services.fetch import FetchedInput, fetch_input
+from prover_nodes.services.prove import prove_claim
+from prover_nodes.services.settle import find_settlement, settle_claim
+from prover_nodes.services.witness import make_witness
+from zkml.core.job_machine import JobFacts, JobStatus
+from zkml.core.ports.store import ArtifactStore
+from zkml.core.progress import Progress, ProgressEvent
+from zkml.core.records import (
+    ClaimRecord,
+    JobRequest,
+    ProofRecord,
+    SettlementRecord,
+    WitnessRecord,
+    from_hex,
+)
+from zkml.errors import (
+    ArtifactError,
+    BindingError,
+    LayoutError,
+    MarketError,
+    StorageError,
+    VerificationError,
+    WitnessError,
+)
+
+_log = logging.getLogger(__name__)
+
+
+class _LeftAloneError(Exception):
+    """Ends a job's stages early; never leaves this module."""
+
+    def __init__(self, skip: Skip) -> None:
+        super().__init__(skip.reason)
+        self.skip = skip
+
+
+@dataclass(frozen=True, slots=True)
+class Pipeline:
+    """What the stages of one node work with.
+
+    Attributes:
+        market: the chain, as this prover sees it.
+        outbox: this prover's transactions.
+        journal: this node's memory.
+        circuits: what it can prove, by the digest of the verifying key that the router pins.
+        store: inputs by content address.
+        policy: which jobs it takes on.
+        input_limit_bytes: largest input to read by content address.
+        progress: told where each stage is.
+    """
+
+    market: Market
+    outbox: Outbox
+    journal: Journal
+    circuits: Mapping[bytes, Circuit]
+    store: ArtifactStore
+    policy: Policy
+    input_limit_bytes: int
+    progress: Progress
+
+    def run(self, case: Case) -> SettlementRecord | Skip:
+        """Take a job as far as it goes now.
+
+        Returns:
+            Its settlement, or why it was left alone.
+
+        Raises:
+            ZkmlError: a stage failed; what was filed stays, and the next run goes on there.
+        """
+        try:
+            return self._run(case)
+        except _LeftAloneError as left:
+            return left.skip
+        except MarketError:
+            # Time passed or somebody moved while a stage was at work: the job's status says what is left.
+            facts = self.market.facts(from_hex(case.request.job_id))
+            skip = evaluate_status(facts, prover=self.market.account, now=self.market.now())
+            if skip is None:
+                raise
+            return skip
+
+    def _run(self, case: Case) -> SettlementRecord:
+        facts = self._look(case.request)
+        if self._is_paid(facts):
+            return self._recover(case)
+        circuit = self._take_on(facts)
+
+        fetched = self._filed(case, Stage.FETCH, FetchedInput, lambda: self._fetch(case))
+        witness = self._filed(case, Stage.WITNESS, WitnessRecord, lambda: self._witness(fetched, circuit))
+        case, claim = self._claim(case, witness)
+        proof = self._filed(
+            case,
+            Stage.PROVE,
+            ProofRecord,
+            lambda: prove_claim(claim, witness, circuit, progress=self.progress),
+        )
+        checked = self._check(case, witness, proof, circuit)
+        return self._filed(
+            case,
+            Stage.SETTLE,
+            SettlementRecord,
+            lambda: settle_claim(case, witness, claim, checked, market=self.market, outbox=self.outbox),
+        )
+
+    def _look(self, request: JobRequest) -> JobFacts:
+        """Return the job's facts, which must be those of the event that announced it."""
+        facts = self.market.facts(from_hex(request.job_id))
+        stored = (facts.circuit_id, facts.input_commitment, facts.fee, facts.collateral, facts.deadline)
+        announced = (
+            from_hex(request.circuit_id),
+            from_hex(request.input_commitment),
+            int(request.fee),
+            int(request.collateral),
+            request.deadline,
+        )
+        if stored != announced:
+            raise BindingError(
+                f"expected job {request.job_id} as its opening event has it, found other facts on chain",
+                hint="the endpoint contradicts itself: use another one",
+            )
+        return facts
+
+    def _take_on(self, facts: JobFacts) -> Circuit:
+        """Return the job's circuit, unless the policy leaves the job alone."""
+        spec = self.market.circuit(facts.circuit_id)
+        circuit = self.circuits.get(spec.verifying_key_digest)
+        now, prover = self.market.now(), self.market.account
+        skip = evaluate(facts, spec, circuit, self.policy, prover=prover, now=now)
+        if skip is not None or circuit is None:
+            raise _LeftAloneError(skip or Skip(SkipCode.UNKNOWN_CIRCUIT, "no bundle"))
+        return circuit
+
+    def _fetch(self, case: Case) -> FetchedInput:
+        try:
+            return fetch_input(case.request, self.store, limit_bytes=self.input_limit_bytes)
+        except StorageError:
+            raise
+        except ArtifactError as error:
+            raise _LeftAloneError(Skip(SkipCode.INPUT_UNAVAILABLE, error.message)) from error
+        except BindingError as error:
+            skip = Skip(SkipCode.UNPROVABLE_INPUT, error.message, is_final=True)
+            raise _LeftAloneError(skip) from error
+
+    def _witness(self, fetched: FetchedInput, circuit: Circuit) -> WitnessRecord:
+        try:
+            return make_witness(fetched, circuit, progress=self.progress)
+        except (WitnessError, LayoutError) as error:
+            skip = Skip(SkipCode.UNPROVABLE_INPUT, error.message, is_final=True)
+            raise _LeftAloneError(skip) from error
+
+    def _claim(self, case: Case, witness: WitnessRecord) -> tuple[Case, ClaimRecord]:
+        """Return the claim that stands, and the case under its number."""
+        filed = self.journal.read(case, Stage.CLAIM, ClaimRecord)
+        facts = self._look(case.request)
+        if filed is not None and self._stands(facts, filed):
+            return case, filed
+        # The witness took time, and so does a restart.
+        self._take_on(facts)
+        self.journal.mark(case, CaseState.WORKING)
+        claim = self._timed(Stage.CLAIM, lambda: claim_job(case, witness, self.market, self.outbox))
+        if filed is None:
+            self.journal.file(case, Stage.CLAIM, claim)
+        elif claim.transaction != filed.transaction:
+            _log.warning("job %s is claimed anew, a reorg undid %s", case.request.job_id, filed.transaction)
+            case = self.journal.begin_claim(case, claim)
+            claim = self.journal.read(case, Stage.CLAIM, ClaimRecord) or claim
+        else:
+            claim = filed
+        return case, claim
+
+    def _stands(self, facts: JobFacts, claim: ClaimRecord) -> bool:
+        mined = self.outbox.transactions.receipt(claim.transaction) is not None
+        return mined and is_claimed_by(facts, self.market.account)
+
+    def _check(self, case: Case, witness: WitnessRecord, proof: ProofRecord, circuit: Circuit) -> ProofRecord:
+        try:
+            return self._timed(
+                "check",
+                lambda: check_proof(
+                    case.request,
+                    witness,
+                    proof,
+                    circuit=circuit,
+                    market=self.market,
+                    transactions=self.outbox.transactions,
+                ),
+            )
+        except VerificationError:
+            _log.exception("the node's own proof of job %s does not hold", case.request.job_id)
+            self.journal.discard(case, Stage.PROVE)
+            raise
+
+    def _is_paid(self, facts: JobFacts) -> bool:
+        return facts.outcome is JobStatus.SETTLED and is_claimed_by(facts, self.market.account)
+
+    def _recover(self, case: Case) -> SettlementRecord:
+        """Return the settlement of a job that an earlier run got paid for."""
+        proof = self.journal.read(case, Stage.PROVE, ProofRecord)
+        if proof is None:
+            note = "settled by this account already, and the journal does not say how"
+            raise _LeftAloneError(Skip(SkipCode.NOT_OPEN, note, is_final=True))
+        return self._filed(
+            case,
+            Stage.SETTLE,
+            SettlementRecord,
+            lambda: find_settlement(case, proof, self.market, self.outbox),
+        )
+
+    def _filed(
+        self, case: Case, stage: Stage, kind: type[AnyRecord], make: Callable[[], AnyRecord]
+    ) -> AnyRecord:
+        """Return the filed output of a stage, or run the stage and file what it gives."""
+        filed = self.journal.read(case, stage, kind)
+        if filed is not None:
+            return filed
+        # The proof system reports on its own stages, and knows how long they should take.
+        reports = stage in (Stage.WITNESS, Stage.PROVE)
+        record = make() if reports else self._timed(stage, make)
+        self.journal.file(case, stage, record)
+        return record
+
+    def _timed(self, stage: str, make: Callable[[], AnyRecord]) -> AnyRecord:
+        started = time.monotonic()
+        self.progress(ProgressEvent(str(stage)))
+        record = make()
+        self.progress(ProgressEvent(str(stage), time.monotonic() - started, finished=True))
+        return record

@@ -1,0 +1,139 @@
+"""Which jobs the node takes on: one pure function from facts to a reason to leave a job alone."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from prover_nodes.ports import Circuit
+from zkml.core.identifiers import LOCAL_CHAIN_IDS, CircuitSpec, VerifierClass
+from zkml.core.job_machine import JobFacts, JobStatus, status_of
+
+BLOCK_SECONDS = 12.0
+"""Time of one block where it matters how many confirmations a claim needs; Ethereum's."""
+UNMEASURED_PROVE_SECONDS = 30.0
+"""Assumed for a circuit that this machine has not proved yet."""
+
+
+class SkipCode(StrEnum):
+    """Why a job is left alone; stable names, counted in every report."""
+
+    NOT_OPEN = "not-open"
+    CLAIMED_BY_OTHER = "claimed-by-other"
+    UNKNOWN_CIRCUIT = "unknown-circuit"
+    CLASS_REFUSED = "class-refused"
+    FEE_TOO_LOW = "fee-too-low"
+    DEADLINE_TOO_NEAR = "deadline-too-near"
+    INPUT_UNAVAILABLE = "input-unavailable"
+    UNPROVABLE_INPUT = "unprovable-input"
+
+
+@dataclass(frozen=True, slots=True)
+class Skip:
+    """A job left alone.
+
+    Attributes:
+        code: why.
+        note: the figures behind it, for people.
+        is_final: whether it will never be otherwise.
+    """
+
+    code: SkipCode
+    note: str
+    is_final: bool = False
+
+    @property
+    def reason(self) -> str:
+        """Code and note on one line."""
+        return f"{self.code}: {self.note}"
+
+
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """What a node asks of a job.
+
+    Attributes:
+        accepted_classes: numbers of the verifier classes it trusts.
+        min_fee: least fee, in the payment token's smallest unit.
+        margin_seconds: least time between a proof's end and the deadline.
+        confirmations: blocks on top of a claim before its proof is broadcast.
+    """
+
+    accepted_classes: frozenset[int]
+    min_fee: int
+    margin_seconds: float
+    confirmations: int
+
+
+def accepted_classes(names: tuple[str, ...], chain_id: int) -> frozenset[int]:
+    """Return the numbers of verifier classes; `local` is among them on local chain ids, and only there."""
+    known = {VerifierClass.NAMES.index(name) for name in names if name in VerifierClass.NAMES[1:]}
+    known.discard(VerifierClass.LOCAL)
+    return frozenset(known | ({VerifierClass.LOCAL} if chain_id in LOCAL_CHAIN_IDS else set()))
+
+
+def evaluate(
+    facts: JobFacts, spec: CircuitSpec, circuit: Circuit | None, policy: Policy, *, prover: str, now: int
+) -> Skip | None:
+    """Decide whether to leave a job alone.
+
+    A job that `prover` has claimed is never left alone for its fee or its deadline: collateral is at stake.
+
+    Args:
+        facts: the job as the chain has it.
+        spec: what its circuit is pinned to.
+        circuit: the circuit with that verifying key, if the node has it.
+        policy: what the node asks.
+        prover: the node's address.
+        now: chain time in seconds.
+
+    Returns:
+        Why it is left alone, or None to take it on.
+    """
+    skip = evaluate_status(facts, prover=prover, now=now) or _evaluate_circuit(spec, circuit, policy)
+    if skip is not None or is_claimed_by(facts, prover):
+        return skip
+    if facts.fee < policy.min_fee:
+        return Skip(SkipCode.FEE_TOO_LOW, f"{facts.fee} offered, {policy.min_fee} asked")
+    needed = needed_seconds(circuit, policy)
+    if facts.deadline - now < needed:
+        return Skip(SkipCode.DEADLINE_TOO_NEAR, f"{facts.deadline - now} s left, {needed:.0f} s needed")
+    return None
+
+
+def evaluate_status(facts: JobFacts, *, prover: str, now: int) -> Skip | None:
+    """Decide by the job's status alone; see `evaluate`."""
+    status = status_of(facts, now)
+    if status is JobStatus.CLAIMED and not is_claimed_by(facts, prover):
+        # A reorg may yet undo that claim, so it is no final word before the deadline.
+        return Skip(SkipCode.CLAIMED_BY_OTHER, f"claimed by {facts.prover}")
+    if status in (JobStatus.OPEN, JobStatus.CLAIMED):
+        return None
+    lost = is_claimed_by(facts, prover) and status in (JobStatus.EXPIRED, JobStatus.REFUNDED)
+    note = f"{status.name.lower()}, collateral {facts.collateral} forfeited" if lost else status.name.lower()
+    return Skip(SkipCode.NOT_OPEN, note, is_final=True)
+
+
+def is_claimed_by(facts: JobFacts, prover: str) -> bool:
+    """Say whether `prover` holds, or held, the claim."""
+    return int(facts.prover, 16) == int(prover, 16)
+
+
+def needed_seconds(circuit: Circuit | None, policy: Policy) -> float:
+    """Predict how long claim, proof and settlement take, margin included."""
+    predicted = None if circuit is None else circuit.expected_prove_seconds()
+    if predicted is None:
+        predicted = UNMEASURED_PROVE_SECONDS
+    # The claim is confirmed while the proof is made, whichever takes longer.
+    return max(predicted, policy.confirmations * BLOCK_SECONDS) + policy.margin_seconds
+
+
+def _evaluate_circuit(spec: CircuitSpec, circuit: Circuit | None, policy: Policy) -> Skip | None:
+    if circuit is None:
+        return Skip(
+            SkipCode.UNKNOWN_CIRCUIT, f"no bundle with verifying key {spec.verifying_key_digest.hex()}"
+        )
+    if (spec.layout, spec.domain) != (circuit.layout, circuit.domain):
+        # Under another layout or domain the chain would ask for proofs that this bundle was not made for.
+        return Skip(SkipCode.UNKNOWN_CIRCUIT, f"another layout or input domain than {circuit.name}'s bundle")
+    if spec.verifier_class not in policy.accepted_classes:
+        return Skip(SkipCode.CLASS_REFUSED, f"verifier class {VerifierClass.NAMES[spec.verifier_class]}")
+    return None

@@ -1,0 +1,181 @@
+"""What a prover node needs of the world: the market on its chain, and circuits it can prove."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Protocol
+
+from zkml.adapters.evm.answers import TransactionReceipt
+from zkml.adapters.evm.transactions import Call, SignedTransaction
+from zkml.core.identifiers import CircuitSpec
+from zkml.core.job_machine import JobFacts
+from zkml.core.progress import Progress
+from zkml.core.records import JobRequest
+from zkml.core.tensors import InputDomain, TensorLayout
+
+
+@dataclass(frozen=True, slots=True)
+class FoundMove:
+    """A transaction of this prover that the chain already has: a claim or a settlement."""
+
+    transaction: str
+    block: int
+
+
+class Transactions(Protocol):
+    """Transactions of one account, one step at a time, so that each can be journaled."""
+
+    def simulate(self, call: Call) -> None:
+        """Run a call at the head of the chain.
+
+        Raises:
+            ZkmlError: the contract would refuse; the twin of its error.
+            RpcError: the endpoint does not answer.
+        """
+
+    def sign(self, call: Call) -> SignedTransaction:
+        """Simulate and sign; nothing leaves this machine. Raises as `simulate` does.
+
+        Raises:
+            InsufficientFundsError: the account cannot pay for gas.
+        """
+
+    def broadcast(self, signed: SignedTransaction) -> None:
+        """Give a signed transaction to the node; doing it again changes nothing.
+
+        Raises:
+            ChainError: it is void, or the node refuses it.
+        """
+
+    def receipt(self, transaction: str) -> TransactionReceipt | None:
+        """Return the receipt, or None while it is not mined."""
+
+    def is_known(self, transaction: str) -> bool:
+        """Say whether the node has the transaction, mined or waiting."""
+
+    def is_void(self, signed: SignedTransaction) -> bool:
+        """Say whether it can never be mined, because its nonce went to another transaction."""
+
+    def height(self) -> int:
+        """Return the height of the latest block."""
+
+    def has_block(self, number: int, block_hash: str) -> bool:
+        """Say whether the canonical chain has this block."""
+
+
+class Market(Protocol):
+    """The job manager, its token and its router, as one prover sees them."""
+
+    @property
+    def chain_id(self) -> int:
+        """EIP-155 id."""
+
+    @property
+    def scope(self) -> str:
+        """What tells this market apart from every other one: chain, genesis and manager."""
+
+    @property
+    def account(self) -> str:
+        """The prover's address, checksummed."""
+
+    @property
+    def first_block(self) -> int:
+        """Height of the manager's deployment."""
+
+    def height(self) -> int:
+        """Return the height of the latest block."""
+
+    def now(self) -> int:
+        """Return chain time in seconds."""
+
+    def requests(self, from_block: int, to_block: int) -> Iterator[JobRequest]:
+        """Yield the jobs opened in a range of blocks, both ends included."""
+
+    def request(self, job_id: bytes) -> JobRequest:
+        """Return one job as it was opened.
+
+        Raises:
+            JobNotFoundError: no such job.
+        """
+
+    def facts(self, job_id: bytes) -> JobFacts:
+        """Return a job's facts.
+
+        Raises:
+            JobNotFoundError: no such job.
+        """
+
+    def circuit(self, circuit_id: bytes) -> CircuitSpec:
+        """Return what a circuit is pinned to.
+
+        Raises:
+            NotRegisteredError: no such circuit.
+        """
+
+    def claim_of(self, job_id: bytes) -> FoundMove | None:
+        """Return this prover's claim of a job, or None."""
+
+    def settlement_of(self, job_id: bytes) -> FoundMove | None:
+        """Return this prover's settlement of a job, or None."""
+
+    def allowance(self) -> int:
+        """Return what the manager may take from this prover, in the token's smallest unit."""
+
+    def plan_approve(self, amount: int) -> Call:
+        """Return the call that lets the manager take exactly `amount`."""
+
+    def plan_claim(self, job_id: bytes) -> Call:
+        """Return the call that claims a job."""
+
+    def plan_settle(self, job_id: bytes, packed_input: bytes, packed_output: bytes, proof: bytes) -> Call:
+        """Return the call that settles a job."""
+
+
+class Circuit(Protocol):
+    """A circuit this node can prove; nothing here says by which proof system."""
+
+    @property
+    def name(self) -> str:
+        """What people call the model."""
+
+    @property
+    def verifying_key_digest(self) -> bytes:
+        """The 32 bytes that the router pins."""
+
+    @property
+    def layout(self) -> TensorLayout:
+        """The layout of the public tensors."""
+
+    @property
+    def domain(self) -> InputDomain:
+        """The domain of each input element."""
+
+    def expected_prove_seconds(self) -> float | None:
+        """Return how long a proof should take here, or None when nobody knows yet."""
+
+    def witness(self, packed_input: bytes, *, progress: Progress) -> tuple[bytes, float]:
+        """Compute the circuit on an input.
+
+        Returns:
+            The packed output that a proof will carry, and the seconds it took.
+
+        Raises:
+            LayoutError, WitnessError: the input cannot be proved.
+        """
+
+    def prove(self, packed_input: bytes, packed_output: bytes, *, progress: Progress) -> tuple[bytes, float]:
+        """Prove that the circuit maps this input to this output.
+
+        Returns:
+            The proof and the seconds it took.
+
+        Raises:
+            ProvingError: no proof could be made.
+            InstanceMismatchError: the proof is of another output.
+        """
+
+    def verify(self, packed_input: bytes, packed_output: bytes, proof: bytes) -> None:
+        """Check a proof with the circuit's own verifier.
+
+        Raises:
+            VerificationError: it does not hold.
+        """

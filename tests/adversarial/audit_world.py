@@ -1,0 +1,396 @@
+"""A whole chain in memory, recorded from a real one, that can be made to tell one lie.
+
+Recorded here: a tiny circuit's real verifier, model and genesis proof; a job settled with a real proof; a
+job that expired claimed, one that was cancelled, one that is open; and, on a second deployment, a job
+settled through a verifier that accepts anything. Everything after the recording needs no node.
+"""
+
+import dataclasses
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnx
+from eth_account import Account
+from onnx import TensorProto, helper, numpy_helper
+
+from circuits.bundle import Bundle
+from circuits.port import CompileRequest, ProofSystem
+from circuits.srs import SrsStore
+from circuits.systems import open_system
+from verifier_contracts.artifacts import load_artifact
+from verifier_contracts.deploy import deploy_core
+from zkml import wiring
+from zkml.adapters.evm import abi, transactions
+from zkml.adapters.evm.answers import Log, Transaction, TransactionReceipt
+from zkml.adapters.evm.anvil import Anvil
+from zkml.adapters.evm.rpc import Chain
+from zkml.adapters.evm.timetravel import pass_time
+from zkml.adapters.keys.dev_keys import dev_account
+from zkml.adapters.store.directory import DirectoryStore
+from zkml.audit.evidence import Contracts
+from zkml.audit.job_audit import audit_job
+from zkml.audit.policy import AuditPolicy
+from zkml.audit.report import Report
+from zkml.core.digests import digest_bytes
+from zkml.core.identifiers import CircuitSpec, JobSpec, VerifierClass, proof_system_id
+from zkml.core.records import from_hex
+from zkml.core.tensors import input_commitment
+from zkml.errors import RevertedError
+from zkml.publish.publication import commitment_of, publish, store_artifacts
+
+FEE = 2_000_000
+ACCEPTS_ANYTHING = bytes.fromhex("60016000f3")
+"""Creation code of a contract of one byte, STOP: every call of it succeeds and returns nothing."""
+
+
+@dataclass(frozen=True)
+class RecordedChain:
+    """Implements `zkml.audit.evidence.ChainEvidence` from memory; every change is a new chain."""
+
+    chain_id: int
+    head: int
+    time: int
+    hashes: Mapping[int, str]
+    codes: Mapping[str, bytes]
+    calls: Mapping[tuple[str, bytes], bytes]
+    transactions: Mapping[str, Transaction]
+    receipts: Mapping[str, TransactionReceipt]
+
+    def height(self) -> int:
+        return self.head
+
+    def now(self) -> int:
+        return self.time
+
+    def has_block(self, number: int, block_hash: str) -> bool:
+        return self.hashes.get(number) == block_hash
+
+    def code(self, account: str) -> bytes:
+        return self.codes.get(account, b"")
+
+    def call(self, target: str, data: bytes, *, what: str) -> bytes:
+        if (target, data) not in self.calls:
+            raise RevertedError(f"expected {what} to succeed, found that it reverted", name="", data="0x")
+        return self.calls[target, data]
+
+    def logs(self, address: str, topics: Sequence[bytes | None], *, from_block: int) -> Iterator[Log]:
+        found = [
+            log
+            for receipt in self.receipts.values()
+            for log in receipt.logs
+            if log.address == address
+            and log.block >= from_block
+            and all(topic in (None, *log.topics[i : i + 1]) for i, topic in enumerate(topics))
+        ]
+        yield from sorted(found, key=lambda log: (log.block, log.index))
+
+    def receipt(self, transaction: str) -> TransactionReceipt | None:
+        return self.receipts.get(transaction)
+
+    def transaction(self, transaction: str) -> Transaction | None:
+        return self.transactions.get(transaction)
+
+    # --- one lie each -----------------------------------------------------------------------------
+
+    def with_code(self, address: str, code: bytes) -> "RecordedChain":
+        """Return the chain with other code at an address."""
+        return dataclasses.replace(self, codes={**self.codes, address: code})
+
+    def with_answer(
+        self, artifact: str, target: str, name: str, arguments: Sequence[Any], change: Callable[[Any], Any]
+    ) -> "RecordedChain":
+        """Return the chain with another answer to one view call; `change` maps decoded values."""
+        entry = abi.function(load_artifact(artifact).abi, name)
+        key = (target, abi.encode_call(entry, arguments))
+        values = change(abi.decode_values(entry.outputs, self.calls[key], name))
+        return dataclasses.replace(
+            self, calls={**self.calls, key: abi.encode_arguments(entry.outputs, values, name)}
+        )
+
+    def with_transaction(self, transaction: str, **changes: Any) -> "RecordedChain":
+        """Return the chain with a changed transaction."""
+        changed = dataclasses.replace(self.transactions[transaction], **changes)
+        return dataclasses.replace(self, transactions={**self.transactions, transaction: changed})
+
+    def with_calldata(self, transaction: str, artifact: str, name: str, **changes: Any) -> "RecordedChain":
+        """Return the chain with changed arguments in a transaction's calldata."""
+        entry = abi.function(load_artifact(artifact).abi, name)
+        arguments = abi.decode_calldata(entry, self.transactions[transaction].data) | changes
+        return self.with_transaction(transaction, data=abi.encode_call(entry, list(arguments.values())))
+
+    def with_receipt(self, transaction: str, **changes: Any) -> "RecordedChain":
+        """Return the chain with a changed receipt."""
+        changed = dataclasses.replace(self.receipts[transaction], **changes)
+        return dataclasses.replace(self, receipts={**self.receipts, transaction: changed})
+
+    def with_event(self, transaction: str, artifact: str, name: str, **changes: Any) -> "RecordedChain":
+        """Return the chain with changed arguments in the first such event of a receipt."""
+        logs = list(self.receipts[transaction].logs)
+        position = self._position(transaction, artifact, name)
+        logs[position] = encode_log(logs[position], artifact, name, changes)
+        return self.with_receipt(transaction, logs=tuple(logs))
+
+    def without_event(self, transaction: str, artifact: str, name: str) -> "RecordedChain":
+        """Return the chain without the first such event of a receipt."""
+        logs = list(self.receipts[transaction].logs)
+        del logs[self._position(transaction, artifact, name)]
+        return self.with_receipt(transaction, logs=tuple(logs))
+
+    def with_event_again(self, transaction: str, artifact: str, name: str, **changes: Any) -> "RecordedChain":
+        """Return the chain with a second such event at the end of a receipt."""
+        logs = self.receipts[transaction].logs
+        copy = encode_log(logs[self._position(transaction, artifact, name)], artifact, name, changes)
+        last = max(log.index for log in logs)
+        return self.with_receipt(transaction, logs=(*logs, dataclasses.replace(copy, index=last + 1)))
+
+    def with_log(self, transaction: str, log: Log) -> "RecordedChain":
+        """Return the chain with a foreign log at the end of a receipt."""
+        logs = self.receipts[transaction].logs
+        last = max(found.index for found in logs)
+        return self.with_receipt(transaction, logs=(*logs, dataclasses.replace(log, index=last + 1)))
+
+    def moved_to_block(self, transaction: str, block: int) -> "RecordedChain":
+        """Return the chain with a transaction, its receipt and its logs in another block."""
+        receipt, block_hash = self.receipts[transaction], self.hashes[block]
+        logs = tuple(dataclasses.replace(log, block=block, block_hash=block_hash) for log in receipt.logs)
+        moved = self.with_transaction(transaction, block=block, block_hash=block_hash)
+        return moved.with_receipt(transaction, block=block, block_hash=block_hash, logs=logs)
+
+    def _position(self, transaction: str, artifact: str, name: str) -> int:
+        entry = abi.event(load_artifact(artifact).abi, name)
+        logs = self.receipts[transaction].logs
+        return next(i for i, log in enumerate(logs) if log.topics[0] == entry.topic)
+
+
+def encode_log(log: Log, artifact: str, name: str, changes: Mapping[str, Any]) -> Log:
+    """Return a log with some of its event's arguments changed."""
+    entry = abi.event(load_artifact(artifact).abi, name)
+    values = abi.decode_log(entry, log).arguments | changes
+    rows = list(zip(entry.names, entry.inputs, entry.indexed, strict=True))
+    topics = [abi.topic_of(kind, values[key]) for key, kind, indexed in rows if indexed]
+    kinds = [kind for _, kind, indexed in rows if not indexed]
+    data = abi.encode_arguments(kinds, [values[key] for key, _, indexed in rows if not indexed], name)
+    return dataclasses.replace(log, topics=(entry.topic, *topics), data=data)
+
+
+class Recorder(Chain):
+    """A chain that remembers what it was asked."""
+
+    def __init__(self, endpoint: str) -> None:
+        self.calls: dict[tuple[str, bytes], bytes] = {}
+        self.codes: dict[str, bytes] = {}
+        super().__init__(endpoint)
+
+    def code(self, account: str) -> bytes:
+        self.codes[account] = super().code(account)
+        return self.codes[account]
+
+    def call(self, target: str | None, data: bytes, **options: Any) -> bytes:
+        answer = super().call(target, data, **options)
+        self.calls[target or "", data] = answer
+        return answer
+
+    def nonce(self, account: str, tag: str = "pending") -> int:
+        # Every account here has one sender, so no transaction is ever void; see `transactions.is_void`.
+        return 0 if tag == "latest" else super().nonce(account, tag)
+
+    def recording(self) -> RecordedChain:
+        """Return everything that happened, and the answers to everything that was asked."""
+        sent: dict[str, Transaction] = {}
+        receipts: dict[str, TransactionReceipt] = {}
+        hashes: dict[int, str] = {}
+        head = self.height()
+        for number in range(head + 1):
+            block = self.request("eth_getBlockByNumber", hex(number), False)
+            hashes[number] = block["hash"]
+            for name in block["transactions"]:
+                sent[name], receipts[name] = self.transaction(name), self.receipt(name)
+        return RecordedChain(
+            self.chain_id, head, self.block().timestamp, hashes, self.codes, self.calls, sent, receipts
+        )
+
+
+@dataclass(frozen=True)
+class World:
+    """What the audits of these tests are about."""
+
+    chain: RecordedChain
+    contracts: Contracts
+    fake_contracts: Contracts
+    store: DirectoryStore
+    bundle: Bundle
+    requester: str
+    prover: str
+    settled: bytes
+    refunded: bytes
+    cancelled: bytes
+    claimed: bytes
+    fake: bytes
+
+    def audit(self, job: bytes, chain: Any = None, **options: Any) -> Report:
+        """Audit a job of the world, told by `chain`, and check that the report can be shown."""
+        options = {"contracts": self.contracts, "store": self.store, "policy": AuditPolicy()} | options
+        report = audit_job(job, chain or self.chain, **options)
+        assert len(report.as_text().splitlines()) >= len(report.steps)
+        return report
+
+    def transaction_with(self, event: str, job: bytes, artifact: str = "JobManager") -> str:
+        """Return the transaction with this event about a job or model."""
+        topic = abi.event(load_artifact(artifact).abi, event).topic
+        address = {"JobManager": self.contracts.manager, "ModelRegistry": self.contracts.registry}[artifact]
+        (log,) = self.chain.logs(address, [topic, job], from_block=0)
+        return log.transaction
+
+    @property
+    def model(self) -> bytes:
+        """The settled job's model."""
+        call = abi.function(load_artifact("JobManager").abi, "job")
+        answer = self.chain.calls[self.contracts.manager, abi.encode_call(call, [self.settled])]
+        return abi.decode_values(call.outputs, answer, "job")[0][4].to_bytes(32, "big")
+
+
+def write_tiny_onnx(path: Path) -> None:
+    """Write y = x W + b, four inputs and two outputs."""
+    weights = np.array([[1, -2], [0.5, 1], [-1, 0.25], [2, 1]], dtype=np.float32)
+    bias = np.array([0.5, -0.25], dtype=np.float32)
+    graph = helper.make_graph(
+        [helper.make_node("Gemm", ["x", "w", "b"], ["y"])],
+        "tiny",
+        [helper.make_tensor_value_info("x", TensorProto.FLOAT, [1, 4])],
+        [helper.make_tensor_value_info("y", TensorProto.FLOAT, [1, 2])],
+        [numpy_helper.from_array(weights, "w"), numpy_helper.from_array(bias, "b")],
+    )
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)])
+    model.ir_version = 9
+    onnx.save(model, path)
+
+
+def compile_tiny(folder: Path) -> tuple[ProofSystem, Bundle]:
+    """Compile the tiny circuit with the real proof system."""
+    write_tiny_onnx(folder / "tiny.onnx")
+    system = open_system("ezkl")
+    samples = np.random.default_rng(0).uniform(-1, 1, (16, 1, 4)).astype(np.float32)
+    request = CompileRequest(
+        "tiny", folder / "tiny.onnx", samples, folder / "bundle", SrsStore(folder / "srs")
+    )
+    return system, system.compile(request)
+
+
+class _Builder:
+    """Walks through the recorded jobs on a real node."""
+
+    def __init__(self, chain: Recorder, folder: Path) -> None:
+        self.chain, self.folder = chain, folder
+        self.deployer = dev_account(chain.chain_id)
+        self.store = DirectoryStore(folder / "store")
+        self.system, self.bundle = compile_tiny(folder)
+        self.packed = self.system.quantize_input(
+            self.bundle, np.array([0.1, 0.2, -0.3, 0.5], dtype=np.float32)
+        )
+        self.witness = self.system.witness(self.bundle, self.packed, folder / "witness.json")
+        self.proof = from_hex(self.system.prove(self.bundle, self.witness).proof.proof)
+
+    def market(self, name: str) -> wiring.Market:
+        return wiring.bind(self.chain, deploy_core(self.chain, self.deployer, folder=self.folder / name))
+
+    def funded(self, market: wiring.Market) -> Any:
+        account = Account.create()
+        self.chain.send_once("anvil_setBalance", [account.address, hex(10**18)])
+        market.token.mint(self.deployer, account.address, 50_000_000)
+        market.token.approve(account, market.manager.address, 50_000_000)
+        return account
+
+    def publish(self, market: wiring.Market) -> int:
+        return publish(
+            market,
+            self.deployer,
+            self.bundle,
+            self.system,
+            self.store,
+            cache_dir=self.folder / "verifiers",
+            scratch=self.folder / "scratch",
+        ).model_id
+
+    def publish_fake(self, market: wiring.Market) -> int:
+        """Publish the same manifest behind an adapter that accepts anything."""
+        manifest = self.bundle.manifest
+        receipt = transactions.send(
+            self.chain, self.deployer, transactions.Call(None, ACCEPTS_ANYTHING, "deploy")
+        )
+        spec = CircuitSpec(
+            adapter=receipt.contract,
+            adapter_code_hash=self.chain.code_hash(receipt.contract),
+            verifying_key_digest=digest_bytes(manifest.verifying_key),
+            proof_system_id=proof_system_id(manifest.proof_system),
+            layout=manifest.tensor_layout,
+            domain=manifest.input_domain,
+            gas_limit=100_000,
+            verifier_class=VerifierClass.LOCAL,
+        )
+        circuit, _ = market.router.add(self.deployer, spec)
+        commitment = commitment_of(self.bundle, circuit, store_artifacts(self.bundle, self.store))
+        model, _ = market.registry.register(self.deployer, commitment)
+        market.registry.activate(self.deployer, model, self.witness.output, b"no proof at all")
+        return model
+
+    def open(self, market: wiring.Market, requester: Any, model: int, seconds: int = 3600) -> bytes:
+        deadline = self.chain.now() + seconds
+        spec = JobSpec(model, input_commitment(self.packed), "", FEE, deadline)
+        job, _ = market.manager.open(requester, spec, self.packed)
+        return job
+
+    def build(self) -> World:
+        market = self.market("deployments")
+        model = self.publish(market)
+        requester, prover = self.funded(market), self.funded(market)
+        self.open(market, requester, model)
+        settled = self.open(market, requester, model)
+        refunded = self.open(market, requester, model, seconds=60)
+        cancelled = self.open(market, requester, model)
+        claimed = self.open(market, requester, model)
+        for job in (settled, refunded, claimed):
+            market.manager.claim(prover, job)
+        market.manager.settle(prover, settled, self.packed, self.witness.output, self.proof)
+        market.manager.cancel(requester, cancelled)
+        fake_market = self.market("fake-deployments")
+        fake = self.build_fake(fake_market)
+        pass_time(self.chain, 120)
+        market.manager.refund(prover, refunded)
+        contracts, fakes = Contracts.of(market.deployment), Contracts.of(fake_market.deployment)
+        for job, where in ((settled, contracts), (refunded, contracts), (cancelled, contracts)):
+            audit_job(job, self.chain, where, self.store, AuditPolicy())
+        audit_job(claimed, self.chain, contracts, self.store, AuditPolicy())
+        audit_job(fake, self.chain, fakes, self.store, AuditPolicy())
+        return World(
+            chain=self.chain.recording(),
+            contracts=contracts,
+            fake_contracts=fakes,
+            store=self.store,
+            bundle=self.bundle,
+            requester=requester.address,
+            prover=prover.address,
+            settled=settled,
+            refunded=refunded,
+            cancelled=cancelled,
+            claimed=claimed,
+            fake=fake,
+        )
+
+    def build_fake(self, market: wiring.Market) -> bytes:
+        """Settle a job with bytes that are no proof, of an output that nobody computed."""
+        model = self.publish_fake(market)
+        requester, prover = self.funded(market), self.funded(market)
+        job = self.open(market, requester, model)
+        market.manager.claim(prover, job)
+        wrong = bytes(len(self.witness.output) - 1) + b"\x07"
+        market.manager.settle(prover, job, self.packed, wrong, bytes(self.bundle.manifest.proof_bytes))
+        return job
+
+
+def build_world(folder: Path) -> World:
+    """Record the world on a node of its own, which ends before this returns."""
+    with Anvil.start(folder / "chain") as node, Recorder(node.endpoint) as chain:
+        return _Builder(chain, folder).build()

@@ -1,0 +1,15 @@
+"""What every test shares: an environment without the developer's settings."""
+
+import os
+
+import pytest
+
+KEPT = {"ZKML_NODE", "ZKML_NODE_MODULES", "ZKML_ANVIL", "ZKML_FORGE"}
+
+
+@pytest.fixture(autouse=True)
+def without_settings(monkeypatch):
+    """Remove the developer's own ZKML_ variables, so that no test depends on them."""
+    for name in os.environ:
+        if name.startswith("ZKML_") and name not in KEPT:
+            monkeypatch.delenv(name)

@@ -1,0 +1,124 @@
+// SPDX-License-Identifier: Apache-2.0
+pragma solidity 0.8.37;
+
+import {IProofVerifier} from "verifier_contracts/src/IProofVerifier.sol";
+
+/// @notice Stands for EZKL's generated verifier: answers 1 to exactly the calldata it was told of, reverts empty
+///         to all else, or misbehaves as told.
+contract Halo2Double {
+    bytes32 private _expected;
+    bytes private _answer;
+    bool private _lies;
+
+    function expect(bytes memory call_) external {
+        _expected = keccak256(call_);
+    }
+
+    function lie(bytes memory answer) external {
+        _lies = true;
+        _answer = answer;
+    }
+
+    fallback(bytes calldata call_) external returns (bytes memory) {
+        if (_lies) return _answer;
+        if (keccak256(call_) != _expected) revert();
+        return abi.encode(true);
+    }
+}
+
+/// @notice Answers 1 to everything, as cheaply as can be: what is left of a call's gas is the adapter's and router's.
+contract Halo2Yes {
+    fallback() external {
+        assembly {
+            mstore(0, 1)
+            return(0, 0x20)
+        }
+    }
+}
+
+/// @notice Loops until its gas is gone.
+contract Halo2Burner {
+    fallback() external {
+        while (true) {}
+    }
+}
+
+/// @notice Tries to write: a STATICCALL ends it.
+contract Halo2Writer {
+    uint256 private _calls;
+
+    fallback() external {
+        ++_calls;
+        assembly {
+            mstore(0, 1)
+            return(0, 0x20)
+        }
+    }
+}
+
+/// @notice An adapter that accepts exactly one (input, output, proof) per context, until it turns hostile.
+contract TripleVerifier is IProofVerifier {
+    enum Mood {
+        HONEST,
+        REVERTS,
+        JUNK,
+        BURNS_GAS,
+        LONG_REASON,
+        ACCEPTS_ALL
+    }
+
+    error TripleRefused(bytes32 context);
+
+    mapping(bytes32 context => bytes32) private _accepted;
+    Mood public mood;
+
+    function accept(bytes32 context, bytes memory input, bytes memory output, bytes memory proof) external {
+        _accepted[context] = keccak256(abi.encode(input, output, proof));
+    }
+
+    function turn(Mood mood_) external {
+        mood = mood_;
+    }
+
+    function verify(bytes32 context, bytes calldata input, bytes calldata output, bytes calldata proof) external view {
+        if (mood == Mood.REVERTS) revert("out of order");
+        if (mood == Mood.JUNK) {
+            assembly {
+                mstore(0, 1)
+                return(0, 0x20)
+            }
+        }
+        if (mood == Mood.LONG_REASON) {
+            assembly {
+                revert(0, 100000)
+            }
+        }
+        while (mood == Mood.BURNS_GAS) {}
+        if (mood == Mood.ACCEPTS_ALL) return;
+        if (_accepted[context] != keccak256(abi.encode(input, output, proof))) revert TripleRefused(context);
+    }
+}
+
+/// @notice An adapter without context, as EZKL's is: accepts one triple for any job and payee.
+contract BearerVerifier is IProofVerifier {
+    error AnotherTriple();
+
+    bytes32 private _accepted;
+
+    function accept(bytes memory input, bytes memory output, bytes memory proof) external {
+        _accepted = keccak256(abi.encode(input, output, proof));
+    }
+
+    function verify(bytes32, bytes calldata input, bytes calldata output, bytes calldata proof) external view {
+        if (_accepted != keccak256(abi.encode(input, output, proof))) revert AnotherTriple();
+    }
+}
+
+/// @notice An adapter that says how much gas it was given, by refusing with it.
+contract GasTeller is IProofVerifier {
+    error Given(uint256 gas);
+
+    function verify(bytes32, bytes calldata, bytes calldata, bytes calldata) external view {
+        revert Given(gasleft());
+    }
+}

@@ -1,0 +1,37 @@
+// SPDX-License-Identifier: Apache-2.0
+pragma solidity 0.8.37;
+
+/// @notice The part of forge's cheatcodes that these tests use.
+interface Vm {
+    function warp(uint256 timestamp) external;
+    function chainId(uint256 id) external;
+    function prank(address sender) external;
+    function startPrank(address sender) external;
+    function stopPrank() external;
+    function etch(address target, bytes calldata code) external;
+    function assume(bool condition) external pure;
+    function addr(uint256 privateKey) external pure returns (address account);
+    function sign(uint256 privateKey, bytes32 digest) external pure returns (uint8 v, bytes32 r, bytes32 s);
+
+    function expectRevert() external;
+    function expectPartialRevert(bytes4 selector) external;
+    function expectRevert(bytes4 selector) external;
+    function expectRevert(bytes calldata data) external;
+    function expectEmit(address emitter) external;
+    function expectCall(address target, bytes calldata data, uint64 count) external;
+
+    function snapshotGasLastCall(string calldata group, string calldata name) external returns (uint256 gasUsed);
+    function snapshotValue(string calldata group, string calldata name, uint256 value) external;
+
+    function assertTrue(bool condition, string calldata claim) external pure;
+    function assertFalse(bool condition, string calldata claim) external pure;
+    function assertEq(uint256 found, uint256 expected, string calldata claim) external pure;
+    function assertEq(int256 found, int256 expected, string calldata claim) external pure;
+    function assertEq(address found, address expected, string calldata claim) external pure;
+    function assertEq(bytes32 found, bytes32 expected, string calldata claim) external pure;
+    function assertEq(bytes calldata found, bytes calldata expected, string calldata claim) external pure;
+    function assertEq(string calldata found, string calldata expected, string calldata claim) external pure;
+    function assertLe(uint256 found, uint256 bound, string calldata claim) external pure;
+    function assertLt(uint256 found, uint256 bound, string calldata claim) external pure;
+    function assertGe(uint256 found, uint256 bound, string calldata claim) external pure;
+}

@@ -1,0 +1,440 @@
+"""The prover node on a real chain: with real EZKL and a real SIGKILL, and with transactions that get lost."""
+
+import json
+import signal
+import subprocess
+import sys
+import threading
+from contextlib import closing
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from chain_fixtures import (
+    DOMAIN,
+    EXAMPLE_OUTPUT,
+    LAYOUT,
+    ONE_TOKEN,
+    build_market,
+    example_input,
+    proof_of,
+)
+from ezkl_circuits import SAMPLES, lab
+
+from prover_nodes.build import build_node
+from prover_nodes.chain_port import ChainMarket, ChainTransactions
+from prover_nodes.clock import SystemClock
+from prover_nodes.journal import CaseState, Purpose, Stage, open_journal
+from prover_nodes.node import Node
+from prover_nodes.outbox import Outbox
+from prover_nodes.pipeline import Pipeline
+from prover_nodes.policy import Policy
+from prover_nodes.preview import preview_jobs
+from zkml.adapters.evm.anvil import Anvil
+from zkml.adapters.evm.rpc import Chain
+from zkml.adapters.evm.timetravel import pass_time
+from zkml.adapters.store.directory import DirectoryStore
+from zkml.config.settings import Settings
+from zkml.core.digests import digest_bytes
+from zkml.core.identifiers import JobSpec, VerifierClass
+from zkml.core.progress import silent
+from zkml.core.records import to_hex
+from zkml.core.tensors import input_commitment
+from zkml.errors import JobExpiredError, NotClaimantError, ProofRejectedError
+
+pytestmark = pytest.mark.integration
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    return tmp_path_factory.mktemp("prover")
+
+
+@pytest.fixture(scope="module")
+def chain(folder):
+    with Anvil.start(folder / "anvil") as node, closing(Chain(node.endpoint)) as connected:
+        yield connected
+
+
+@pytest.fixture(scope="module")
+def market(chain, folder):
+    return build_market(chain, folder / "deployments")
+
+
+@pytest.fixture(scope="module")
+def requester(market):
+    return market.funded(1000 * ONE_TOKEN)
+
+
+@pytest.fixture
+def prover(market):
+    """A prover with tokens and no allowance: the node approves what it needs itself."""
+    account = market.funded()
+    market.token.approve(account, market.jobs.address, 0)
+    return account
+
+
+class HashCircuit:
+    """What the market's adapter accepts, as a circuit; proves in no time."""
+
+    name = "hash"
+    layout = LAYOUT
+    domain = DOMAIN
+
+    def __init__(self, verifying_key_digest):
+        self.verifying_key_digest = verifying_key_digest
+        self.proved = 0
+
+    def expected_prove_seconds(self):
+        return 1.0
+
+    def witness(self, packed_input, *, progress):
+        return EXAMPLE_OUTPUT, 0.0
+
+    def prove(self, packed_input, packed_output, *, progress):
+        self.proved += 1
+        return proof_of(packed_input, packed_output), 0.0
+
+    def verify(self, packed_input, packed_output, proof):
+        if proof != proof_of(packed_input, packed_output):
+            raise ProofRejectedError("expected the hash, found another")
+
+
+class Killed(BaseException):
+    """The process is gone."""
+
+
+class LostInTheMail(ChainTransactions):
+    """Transactions whose sender dies at the n-th broadcast, before or after the node has it."""
+
+    def __init__(self, chain, account, *, number, after):
+        super().__init__(chain, account)
+        self.left, self.after = number, after
+
+    def broadcast(self, signed):
+        if self.left == 0 and not self.after:
+            raise Killed
+        super().broadcast(signed)
+        if self.left == 0:
+            raise Killed
+        self.left -= 1
+
+
+def hash_node(market, prover, journal_path, tmp_path, transactions=None):
+    """Build a node for the market's hash circuit on the real chain."""
+    bound = ChainMarket(
+        market.jobs, market.router, market.token, prover.address, first_block=market.deployment.block
+    )
+    journal = open_journal(journal_path, bound.scope)
+    circuit = HashCircuit(market.spec.verifying_key_digest)
+    transactions = transactions or ChainTransactions(market.chain, prover)
+    pipeline = Pipeline(
+        market=bound,
+        outbox=Outbox(transactions, journal, SystemClock(), 20.0, 0),
+        journal=journal,
+        circuits={circuit.verifying_key_digest: circuit},
+        store=DirectoryStore(tmp_path / "store"),
+        policy=Policy(frozenset({VerifierClass.LOCAL}), 0, 5.0, 0),
+        input_limit_bytes=1024,
+        progress=silent,
+    )
+    return Node(pipeline, poll_seconds=0.05), circuit
+
+
+def open_job(market, requester, packed_input=None, *, uri="", seconds=600):
+    packed_input = example_input() if packed_input is None else packed_input
+    spec = replace_spec(market.job_spec(packed_input, seconds=seconds), uri)
+    job_id, _ = market.jobs.open(requester, spec, b"" if uri else packed_input)
+    return job_id
+
+
+def replace_spec(spec: JobSpec, uri: str) -> JobSpec:
+    return spec._replace(input_uri=uri)
+
+
+def test_node__on_a_real_chain__claims_settles_and_is_credited(market, requester, prover, tmp_path):
+    """Exactly fee and collateral are credited; the allowance is spent to the last unit."""
+    job_id = open_job(market, requester)
+    node, _ = hash_node(market, prover, tmp_path / "j.sqlite", tmp_path)
+    with node.journal:
+        report = node.run_once([job_id])
+    [outcome] = report.settled
+    facts = market.jobs.facts(job_id)
+    assert market.jobs.credits_of(prover.address) == facts.fee + facts.collateral
+    assert market.token.allowance(prover.address, market.jobs.address) == 0
+    receipt = market.chain.receipt(outcome.settlement.transaction)
+    assert (receipt.block, receipt.gas_used) == (outcome.settlement.block, outcome.settlement.gas_used)
+
+
+def test_node__input_by_content_address__is_settled(market, requester, prover, tmp_path):
+    """An input that never was on chain before is fetched by digest and revealed by the settlement."""
+    packed = example_input(5)
+    cid = DirectoryStore(tmp_path / "store").put_bytes(packed)
+    job_id = open_job(market, requester, packed, uri=f"ipfs://{cid}")
+    node, _ = hash_node(market, prover, tmp_path / "j.sqlite", tmp_path)
+    with node.journal:
+        assert len(node.run_once([job_id]).settled) == 1
+
+
+@pytest.mark.parametrize("after", [False, True], ids=["before-the-node-has-it", "after-the-node-has-it"])
+@pytest.mark.parametrize("number", [0, 1, 2], ids=["approve", "claim", "settle"])
+def test_node__killed_around_a_broadcast__sends_the_same_bytes(
+    market, requester, prover, tmp_path, number, after
+):
+    """Three transactions in all, whatever is killed, and the journaled hash is the mined one."""
+    job_id = open_job(market, requester)
+    path = tmp_path / "j.sqlite"
+    lost = LostInTheMail(market.chain, prover, number=number, after=after)
+    node, _ = hash_node(market, prover, path, tmp_path, lost)
+    nonce = market.chain.nonce(prover.address)
+    with node.journal, pytest.raises(Killed):
+        node.run_once([job_id])
+    node, circuit = hash_node(market, prover, path, tmp_path)
+    with node.journal as journal:
+        case = journal.case_of(to_hex(job_id))
+        purpose = list(Purpose)[number]
+        kept = journal.last_transaction(case, purpose)
+        assert len(node.run_once([job_id]).settled) == 1
+        assert journal.last_transaction(case, purpose) == kept
+    assert market.chain.receipt(kept.transaction).succeeded
+    assert market.chain.nonce(prover.address) == nonce + 3
+    assert circuit.proved == (0 if purpose is Purpose.SETTLE else 1)
+    assert len(market.jobs.events.settlements_of(job_id)) == 1
+
+
+def test_node__claim_waits_in_the_mempool__is_found_there(market, requester, prover, tmp_path):
+    """A restarted node does not sign another claim while the first is not mined yet."""
+    job_id = open_job(market, requester)
+    path = tmp_path / "j.sqlite"
+    market.token.approve(prover, market.jobs.address, market.jobs.facts(job_id).collateral)
+    lost = LostInTheMail(market.chain, prover, number=0, after=True)
+    market.chain.request("evm_setAutomine", False)
+    try:
+        node, _ = hash_node(market, prover, path, tmp_path, lost)
+        with node.journal, pytest.raises(Killed):
+            node.run_once([job_id])
+        node, _ = hash_node(market, prover, path, tmp_path)
+        miner = threading.Timer(0.3, lambda: market.chain.request("evm_setIntervalMining", 1))
+        miner.start()
+        with node.journal:
+            assert len(node.run_once([job_id]).settled) == 1
+    finally:
+        miner.join()
+        market.chain.request("evm_setIntervalMining", 0)
+        market.chain.request("evm_setAutomine", True)
+    assert len(list(market.jobs.events.claims())) >= 1
+    assert market.jobs.events.claim_of(job_id).prover == prover.address
+
+
+def test_node__rival_takes_the_kept_claims_job__gives_it_up_without_a_transaction(
+    market, requester, prover, tmp_path
+):
+    """The contract's refusal of a kept claim is read before the claim is sent."""
+    job_id = open_job(market, requester)
+    path = tmp_path / "j.sqlite"
+    lost = LostInTheMail(market.chain, prover, number=1, after=False)
+    node, _ = hash_node(market, prover, path, tmp_path, lost)
+    with node.journal, pytest.raises(Killed):
+        node.run_once([job_id])
+    market.jobs.claim(market.funded(), job_id)
+    nonce = market.chain.nonce(prover.address)
+    node, _ = hash_node(market, prover, path, tmp_path)
+    with node.journal:
+        assert node.run_once([job_id]).skips == {"claimed-by-other": 1}
+    assert market.chain.nonce(prover.address) == nonce
+
+
+def test_node__job_expired_while_it_was_down__is_closed_and_nothing_is_sent(
+    market, requester, prover, tmp_path
+):
+    """A late node does not make its proof public for nothing."""
+    job_id = open_job(market, requester, seconds=60)
+    path = tmp_path / "j.sqlite"
+    lost = LostInTheMail(market.chain, prover, number=2, after=False)
+    node, _ = hash_node(market, prover, path, tmp_path, lost)
+    with node.journal, pytest.raises(Killed):
+        node.run_once([job_id])
+    pass_time(market.chain, 120)
+    node, _ = hash_node(market, prover, path, tmp_path)
+    with node.journal as journal:
+        report = node.run_once([job_id])
+        assert "forfeited" in report.outcomes[0].reason
+        assert journal.case_of(to_hex(job_id)).state is CaseState.CLOSED
+    assert not market.jobs.events.settlements_of(job_id)
+
+
+def test_chain_port__refusals__are_the_twins_of_the_contracts_errors(market, requester, prover, tmp_path):
+    """What the node's pipeline tells apart arrives as errors of our tree."""
+    job_id = open_job(market, requester, seconds=60)
+    bound = ChainMarket(market.jobs, market.router, market.token, prover.address, first_block=0)
+    transactions = ChainTransactions(market.chain, prover)
+    market.jobs.claim(market.funded(), job_id)
+    settle = bound.plan_settle(job_id, example_input(), EXAMPLE_OUTPUT, b"proof")
+    with pytest.raises(NotClaimantError):
+        transactions.simulate(settle)
+    pass_time(market.chain, 120)
+    with pytest.raises(JobExpiredError):
+        transactions.sign(settle)
+    assert bound.claim_of(job_id) is None
+    assert bound.settlement_of(job_id) is None
+
+
+# --- real EZKL, in a process of its own that is killed ----------------------------------------------
+
+SERVE = """
+import json, sys
+from pathlib import Path
+from circuits.bundle import Bundle
+from marketplace.jobs import JobManagerBinding
+from marketplace.tokens import PaymentToken
+from prover_nodes.build import build_node
+from verifier_contracts.router import VerifierRouter
+from zkml.adapters.evm.rpc import Chain
+from zkml.adapters.store.directory import DirectoryStore
+from zkml.config.settings import Settings
+from eth_account import Account
+
+given = json.loads(Path(sys.argv[1]).read_text())
+folder, settings, chain = Path(given["folder"]), Settings(), Chain(given["endpoint"])
+node = build_node(
+    account=Account.from_key(given["key"]),
+    manager=JobManagerBinding(chain, given["manager"], from_block=0),
+    router=VerifierRouter(chain, given["router"]),
+    token=PaymentToken(chain, given["token"]),
+    first_block=0,
+    bundles=[Bundle.open(Path(given["bundle"]))],
+    store=DirectoryStore(folder / "store"),
+    journal=folder / "journal.sqlite",
+    work=folder / "work",
+    prover=settings.prover,
+    chain=settings.chain,
+)
+with node.journal:
+    report = node.run_once([bytes.fromhex(given["job"])])
+print(json.dumps(report.as_json()))
+"""
+
+
+@pytest.fixture(scope="module")
+def ezkl_market(market, folder):
+    """The market with a model whose circuit is a real EZKL one."""
+    from zkml.publish.publication import publish  # noqa: PLC0415 it imports the compiler
+    from zkml.wiring import bind  # noqa: PLC0415
+
+    tiny = lab("Relu")
+    bound = bind(market.chain, market.deployment)
+    published = publish(
+        bound,
+        market.deployer,
+        tiny.bundle,
+        tiny.system,
+        store=DirectoryStore(folder / "artifacts"),
+        cache_dir=folder / "verifiers",
+        scratch=folder / "scratch",
+    )
+    return replace(market, model_id=published.model_id)
+
+
+def serve(market, prover, job_id, folder):
+    """Start a node in a process of its own that serves one job."""
+    given = {
+        "folder": str(folder),
+        "endpoint": market.chain.endpoint,
+        "key": prover.key.hex(),
+        "manager": market.jobs.address,
+        "router": market.router.address,
+        "token": market.token.address,
+        "bundle": str(lab("Relu").bundle.path),
+        "job": job_id.hex(),
+    }
+    parameters = folder / "parameters.json"
+    parameters.write_text(json.dumps(given))
+    command = [sys.executable, "-c", SERVE, str(parameters)]
+    return subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+
+
+def wait_for_stage(path: Path, scope: str, job: str, stage: Stage, process) -> None:
+    """Wait until the journal has a stage's output; a file that does not exist yet has none."""
+    pause = threading.Event()
+    while process.poll() is None:
+        if path.exists():
+            with open_journal(path, scope) as journal:
+                cases = [case for case in journal.cases() if case.request.job_id == job]
+                if cases and journal.has(cases[0], stage):
+                    return
+        pause.wait(0.01)
+    raise AssertionError(f"the node ended with {process.returncode} before {stage}")
+
+
+@pytest.mark.parametrize("stage", [Stage.WITNESS, Stage.CLAIM, Stage.PROVE])
+def test_node__real_ezkl_killed_by_sigkill__the_next_one_finishes_the_job(
+    ezkl_market, requester, prover, tmp_path, stage
+):
+    """SIGKILL when the journal shows a stage; another process then claims, settles and is paid once."""
+    market, tiny = ezkl_market, lab("Relu")
+    packed = tiny.system.quantize_input(tiny.bundle, SAMPLES[1])
+    spec = JobSpec(market.model_id, input_commitment(packed), "", 2 * ONE_TOKEN, market.chain.now() + 3600)
+    job_id, _ = market.jobs.open(requester, spec, packed)
+    bound = ChainMarket(market.jobs, market.router, market.token, prover.address, first_block=0)
+    nonce = market.chain.nonce(prover.address)
+
+    with serve(market, prover, job_id, tmp_path) as first:
+        try:
+            wait_for_stage(tmp_path / "journal.sqlite", bound.scope, to_hex(job_id), stage, first)
+        finally:
+            first.send_signal(signal.SIGKILL)
+    with serve(market, prover, job_id, tmp_path) as second:
+        printed, _ = second.communicate(timeout=120)
+    assert json.loads(printed)["settled"] == 1
+    facts = market.jobs.facts(job_id)
+    assert market.jobs.credits_of(prover.address) == facts.fee + facts.collateral
+    assert market.chain.nonce(prover.address) == nonce + 3
+    assert len(market.jobs.events.settlements_of(job_id)) == 1
+
+
+def test_preview__open_jobs__says_what_the_node_would_do_and_changes_nothing(
+    ezkl_market, requester, prover, folder
+):
+    """The dry run names jobs to claim and reasons to leave others alone."""
+    market, tiny = ezkl_market, lab("Relu")
+    packed = tiny.system.quantize_input(tiny.bundle, SAMPLES[2])
+    spec = JobSpec(market.model_id, input_commitment(packed), "", 2 * ONE_TOKEN, market.chain.now() + 3600)
+    mine, _ = market.jobs.open(requester, spec, packed)
+    foreign = market.job_spec(example_input())._replace(model_id=build_hash_model_id(market))
+    other, _ = market.jobs.open(requester, foreign, example_input())
+    height = market.chain.height()
+    settings = Settings()
+    found = dict(
+        preview_jobs(
+            market.jobs, market.router, prover.address, [tiny.bundle], settings.prover, settings.chain
+        )
+    )
+    assert found[to_hex(mine)] == "claim"
+    assert found[to_hex(other)].startswith("unknown-circuit: ")
+    assert market.chain.height() == height
+
+
+def build_hash_model_id(market):
+    """Return the model of the hash circuit, which this node has no bundle for."""
+    return market.registry.proven_model_of(market.spec.verifying_key_digest)
+
+
+def test_build_node__from_parts__knows_its_bundles_by_verifying_key(ezkl_market, prover, tmp_path):
+    """The node finds a bundle by the digest that the router pins."""
+    tiny, settings = lab("Relu"), Settings()
+    node = build_node(
+        account=prover,
+        manager=ezkl_market.jobs,
+        router=ezkl_market.router,
+        token=ezkl_market.token,
+        first_block=0,
+        bundles=[tiny.bundle],
+        store=DirectoryStore(tmp_path),
+        journal=tmp_path / "journal.sqlite",
+        work=tmp_path / "work",
+        prover=settings.prover,
+        chain=settings.chain,
+    )
+    with node.journal:
+        assert set(node._pipeline.circuits) == {digest_bytes(tiny.bundle.manifest.verifying_key)}
+        assert node._pipeline.policy.confirmations == 0

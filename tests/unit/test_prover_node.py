@@ -1,0 +1,448 @@
+"""What the node takes on, what it leaves alone and why, and what it does when a stage fails."""
+
+import logging
+import threading
+from dataclasses import replace
+
+import pytest
+from prover_simulator import (
+    COLLATERAL,
+    DOMAIN,
+    FEE,
+    FUNDS,
+    KEY_DIGEST,
+    LAYOUT,
+    POLICY,
+    PROVER,
+    RIVAL,
+    SimulatedChain,
+    SimulatedCircuit,
+    SimulatedMarket,
+    SimulatedStore,
+    output_of,
+    proof_of,
+    simulated_node,
+)
+
+from prover_nodes.journal import CaseState, Stage, open_journal
+from prover_nodes.node import MAX_FAILURES, OutcomeKind
+from prover_nodes.policy import SkipCode, accepted_classes
+from prover_nodes.status import read_status
+from zkml.core.cid import cid_of
+from zkml.core.identifiers import VerifierClass
+from zkml.core.records import SettlementRecord, WitnessRecord, to_hex
+from zkml.core.tensors import InputDomain, pack
+from zkml.errors import (
+    BackendError,
+    InsufficientFundsError,
+    JobNotFoundError,
+    ProofRejectedError,
+    RpcError,
+    WrongChainError,
+)
+
+INPUT = pack([1, 2, 3, 4], 1)
+
+
+@pytest.fixture
+def chain():
+    return SimulatedChain()
+
+
+@pytest.fixture
+def circuit():
+    return SimulatedCircuit()
+
+
+@pytest.fixture
+def journal(tmp_path):
+    with open_journal(tmp_path / "journal.sqlite", SimulatedMarket.scope) as opened:
+        yield opened
+
+
+def rival_claims(chain, job_id):
+    rival = SimulatedMarket(chain, RIVAL)
+    rival.act(rival.plan_approve(COLLATERAL))
+    rival.act(rival.plan_claim(job_id))
+
+
+def test_run_once__open_jobs__each_is_proved_settled_and_paid(chain, circuit, journal):
+    """Two jobs are two claims, two proofs, two payments; the journal has each stage's output."""
+    chain.open(INPUT)
+    chain.open(pack([5, 5, 5, 5], 1))
+    report = simulated_node(chain, circuit, journal).run_once()
+    assert (report.seen, len(report.settled), report.skips) == (2, 2, {})
+    assert chain.state.credits[PROVER] == 2 * (FEE + COLLATERAL)
+    assert circuit.proved == 2
+    for case in journal.cases():
+        assert all(journal.has(case, stage) for stage in Stage)
+        witness = journal.read(case, Stage.WITNESS, WitnessRecord)
+        assert witness.request == case.digest
+        assert journal.read(case, Stage.SETTLE, SettlementRecord).fee == str(FEE)
+    assert chain.state.allowances[PROVER] == 0
+
+
+def test_run_once__nothing_new__does_nothing(chain, circuit, journal):
+    """A settled job is not looked at again."""
+    chain.open(INPUT)
+    node = simulated_node(chain, circuit, journal)
+    node.run_once()
+    report = node.run_once()
+    assert (report.seen, report.outcomes) == (0, ())
+
+
+def test_run_once__job_ids__works_on_these_alone(chain, circuit, journal):
+    """A named job is worked on; another open one is not even claimed."""
+    chain.open(INPUT)
+    second = chain.open(pack([2, 2, 2, 2], 1))
+    report = simulated_node(chain, circuit, journal).run_once([second])
+    assert [outcome.job_id for outcome in report.settled] == [to_hex(second)]
+    assert circuit.proved == 1
+
+
+def test_run_once__unknown_job_id__is_an_error(chain, circuit, journal):
+    """A job that does not exist is named by an error, not passed over."""
+    with pytest.raises(JobNotFoundError):
+        simulated_node(chain, circuit, journal).run_once([bytes(32)])
+
+
+def test_allowance__large_enough_already__is_left_as_it_is(chain, circuit, journal):
+    """No approval is sent where none is needed."""
+    chain.open(INPUT)
+    chain.state.allowances[PROVER] = 3 * COLLATERAL
+    simulated_node(chain, circuit, journal).run_once()
+    assert not chain.sent(PROVER, "approve")
+    assert chain.state.allowances[PROVER] == 2 * COLLATERAL
+
+
+def close_to_deadline(chain, circuit):
+    chain.open(INPUT, seconds=24)
+
+
+def fee_too_low(chain, circuit):
+    chain.open(INPUT, fee="1")
+
+
+def another_layout(chain, circuit):
+    chain.open(INPUT)
+    chain.spec = chain.spec._replace(domain=InputDomain(-128, 127))
+
+
+def another_key(chain, circuit):
+    chain.open(INPUT)
+    chain.spec = chain.spec._replace(verifying_key_digest=bytes(32))
+
+
+def unvouched(chain, circuit):
+    chain.open(INPUT)
+    chain.spec = chain.spec._replace(verifier_class=VerifierClass.UNVOUCHED)
+
+
+def claimed(chain, circuit):
+    rival_claims(chain, chain.open(INPUT))
+
+
+def expired(chain, circuit):
+    chain.open(INPUT, seconds=1)
+    chain.mine()
+
+
+def out_of_domain(chain, circuit):
+    chain.open(pack([101, 0, 0, 0], 1))
+
+
+def wrong_length(chain, circuit):
+    chain.open(INPUT[:-1])
+
+
+def no_witness(chain, circuit):
+    chain.open(pack([99, 0, 0, 0], 1))
+
+
+def nowhere(chain, circuit):
+    chain.open(INPUT, uri="ipfs://" + cid_of(INPUT))
+
+
+def web_address(chain, circuit):
+    chain.open(INPUT, uri="http://127.0.0.1/input")
+
+
+@pytest.mark.parametrize(
+    ("arrange", "code", "state"),
+    [
+        (close_to_deadline, SkipCode.DEADLINE_TOO_NEAR, CaseState.WAITING),
+        (fee_too_low, SkipCode.FEE_TOO_LOW, CaseState.WAITING),
+        (another_layout, SkipCode.UNKNOWN_CIRCUIT, CaseState.WAITING),
+        (another_key, SkipCode.UNKNOWN_CIRCUIT, CaseState.WAITING),
+        (unvouched, SkipCode.CLASS_REFUSED, CaseState.WAITING),
+        (claimed, SkipCode.CLAIMED_BY_OTHER, CaseState.WAITING),
+        (expired, SkipCode.NOT_OPEN, CaseState.CLOSED),
+        (out_of_domain, SkipCode.UNPROVABLE_INPUT, CaseState.CLOSED),
+        (wrong_length, SkipCode.UNPROVABLE_INPUT, CaseState.CLOSED),
+        (no_witness, SkipCode.UNPROVABLE_INPUT, CaseState.CLOSED),
+        (nowhere, SkipCode.INPUT_UNAVAILABLE, CaseState.WAITING),
+        (web_address, SkipCode.INPUT_UNAVAILABLE, CaseState.WAITING),
+    ],
+)
+def test_job_left_alone__is_counted_and_costs_nothing(chain, circuit, journal, arrange, code, state):
+    """Each reason has its code; no transaction is sent, no proof made, no collateral locked."""
+    arrange(chain, circuit)
+    policy = replace(POLICY, min_fee=2)
+    report = simulated_node(chain, circuit, journal, policy=policy).run_once()
+    assert report.skips == {str(code): 1}
+    assert [case.state for case in journal.cases()] == [state]
+    assert circuit.proved == 0
+    assert not [signed for signed in chain.broadcasts if signed.sender == PROVER]
+    assert chain.state.balances[PROVER] == FUNDS
+    assert read_status(journal).skips == {str(code): 1}
+
+
+def test_deadline__exactly_enough_time__is_taken(chain, circuit, journal):
+    """The least time is the predicted proof and the margin: 5 + 20 seconds; one second less is too near."""
+    chain.open(INPUT, seconds=25)
+    report = simulated_node(chain, circuit, journal).run_once()
+    assert len(report.settled) == 1
+
+
+def test_deadline__witness_takes_the_time__no_claim_after_it(chain, circuit, journal):
+    """The deadline is looked at again between witness and claim."""
+    chain.open(INPUT, seconds=40)
+    plain = circuit.witness
+
+    def slow(packed_input, *, progress):
+        chain.now += 20
+        return plain(packed_input, progress=progress)
+
+    circuit.witness = slow
+    report = simulated_node(chain, circuit, journal).run_once()
+    assert report.skips == {"deadline-too-near": 1}
+    assert not chain.broadcasts
+
+
+def test_deadline__claimed_by_this_node__is_proved_though_it_is_near(chain, circuit, journal):
+    """With collateral at stake the node tries until the deadline itself."""
+    job_id = chain.open(INPUT, seconds=40)
+    market = SimulatedMarket(chain)
+    market.act(market.plan_approve(COLLATERAL))
+    market.act(market.plan_claim(job_id))
+    chain.now += 20
+    report = simulated_node(chain, circuit, journal).run_once()
+    assert len(report.settled) == 1
+
+
+def test_deadline__passes_while_proving__is_closed_as_a_loss(chain, circuit, journal):
+    """No proof of an expired job is broadcast, and the loss is said."""
+    chain.open(INPUT)
+
+    def dawdle():
+        chain.now += 1000
+
+    circuit.while_proving = dawdle
+    report = simulated_node(chain, circuit, journal).run_once()
+    assert report.skips == {"not-open": 1}
+    assert "forfeited" in report.outcomes[0].reason
+    assert not chain.sent(PROVER, "settle")
+    assert journal.cases()[0].state is CaseState.CLOSED
+
+
+def test_input__by_content_address__is_proved(chain, circuit, journal):
+    """An input that the store has is fetched by its digest."""
+    store = SimulatedStore()
+    store.contents[cid_of(INPUT)] = INPUT
+    chain.open(INPUT, uri="ipfs://" + cid_of(INPUT))
+    assert len(simulated_node(chain, circuit, journal, store=store).run_once().settled) == 1
+
+
+def test_input__not_what_was_committed__is_never_given_to_the_circuit(chain, circuit, journal):
+    """Bytes that do not hash to the commitment reach nothing but the hash."""
+    store = SimulatedStore()
+    other = pack([4, 3, 2, 1], 1)
+    store.contents[cid_of(other)] = other
+    chain.open(INPUT, uri="ipfs://" + cid_of(other))
+    circuit.witness = None
+    report = simulated_node(chain, circuit, journal, store=store).run_once()
+    assert report.skips == {"unprovable-input": 1}
+
+
+def test_proof__does_not_hold__is_thrown_away_and_made_again(chain, circuit, journal):
+    """A bad proof is never broadcast; the next round makes another one under the same claim."""
+    chain.open(INPUT)
+    circuit.corrupt_proofs = 1
+    node = simulated_node(chain, circuit, journal)
+    first = node.run_once()
+    assert [outcome.kind for outcome in first.outcomes] == [OutcomeKind.DELAYED]
+    with pytest.raises(ProofRejectedError):
+        first.raise_first_error()
+    assert not chain.sent(PROVER, "settle")
+    assert len(node.run_once().settled) == 1
+    assert (circuit.proved, len(chain.sent(PROVER, "claim"))) == (2, 1)
+
+
+def test_proof__circuit_accepts_and_chain_refuses__is_not_broadcast(chain, circuit, journal):
+    """The chain's own verifier is asked, without a transaction, before the proof is public."""
+    chain.open(INPUT)
+    circuit.corrupt_proofs = 1
+    circuit.verify = lambda *_: None
+    simulated_node(chain, circuit, journal).run_once()
+    assert not chain.sent(PROVER, "settle")
+
+
+def test_job__fails_again_and_again__is_given_up(chain, circuit, journal):
+    """A job whose own stages fail is not tried for ever; naming it tries once more."""
+    job_id = chain.open(INPUT)
+
+    def fail():
+        raise BackendError("expected a proof, found a panic")
+
+    circuit.while_proving = fail
+    node = simulated_node(chain, circuit, journal)
+    kinds = [node.run_once().outcomes[0].kind for _ in range(MAX_FAILURES)]
+    assert kinds == [OutcomeKind.DELAYED] * (MAX_FAILURES - 1) + [OutcomeKind.GIVEN_UP]
+    assert node.run_once().outcomes == ()
+    circuit.while_proving = lambda: None
+    assert len(node.run_once([job_id]).settled) == 1
+
+
+def test_funds__too_few_tokens__delay_the_job_and_are_no_fault_of_it(chain, circuit, journal):
+    """Without collateral nothing is claimed; once funded, the same node goes on."""
+    chain.open(INPUT)
+    chain.state.balances[PROVER] = COLLATERAL - 1
+    node = simulated_node(chain, circuit, journal)
+    for _ in range(MAX_FAILURES + 1):
+        with pytest.raises(InsufficientFundsError):
+            node.run_once().raise_first_error()
+    chain.state.balances[PROVER] = COLLATERAL
+    assert len(node.run_once().settled) == 1
+
+
+def test_job_opened_twice_by_a_reorg__is_settled_once(chain, circuit, journal):
+    """The same job in another block is another request, and still one job."""
+    chain.open(INPUT)
+    node = simulated_node(chain, circuit, journal)
+    [request] = chain.state.requests
+    journal.add(request)
+    chain.state.requests = [request.model_copy(update={"opened_block_hash": to_hex(bytes(32))})]
+    first, second = node.run_once(), node.run_once()
+    assert (len(first.settled), len(second.settled)) == (1, 0)
+    assert circuit.proved == 1
+    assert second.skips == {"not-open": 1}
+
+
+def test_watch__jobs_between_two_rounds__are_all_seen_once(chain, circuit, journal):
+    """The cursor loses no job and counts none twice."""
+    node = simulated_node(chain, circuit, journal)
+    seen = []
+    for number in range(3):
+        chain.open(pack([number, 0, 0, 0], 1))
+        seen.append(node.run_once().seen)
+    assert seen == [1, 1, 1]
+    assert len(journal.cases()) == 3
+
+
+def test_run__stop_is_set__finishes_the_job_at_hand_and_takes_no_other(chain, circuit, journal):
+    """The first signal to stop drains: what is claimed is settled."""
+    chain.open(INPUT)
+    chain.open(pack([2, 2, 2, 2], 1))
+    stop = threading.Event()
+    circuit.while_proving = stop.set
+    simulated_node(chain, circuit, journal).run(stop)
+    states = sorted(case.state for case in journal.cases())
+    assert states == [CaseState.SETTLED, CaseState.WAITING]
+    assert len(chain.sent(PROVER, "claim")) == 1
+
+
+class Flaky:
+    """A stop event that counts pauses, and a market that fails a number of times."""
+
+    def __init__(self, pauses):
+        self.pauses, self.left = [], pauses
+
+    def is_set(self):
+        return self.left == 0
+
+    def wait(self, seconds):
+        self.pauses.append(seconds)
+        self.left -= 1
+
+
+def test_run__endpoint_down__waits_longer_each_time_and_goes_on(chain, circuit, journal, monkeypatch):
+    """An outage neither ends the node nor floods the endpoint."""
+    answers = iter([RpcError("down"), RpcError("down"), RpcError("down")])
+
+    def height(market):
+        error = next(answers, None)
+        if error:
+            raise error
+        return chain.height
+
+    monkeypatch.setattr(SimulatedMarket, "height", height)
+    chain.open(INPUT)
+    flaky = Flaky(4)
+    simulated_node(chain, circuit, journal).run(flaky)
+    assert flaky.pauses == [0.02, 0.04, 0.08, 0.01]
+    assert journal.cases()[0].state is CaseState.SETTLED
+
+
+def test_run__error_that_waiting_does_not_mend__ends_the_node(chain, circuit, journal, monkeypatch):
+    """A wrong chain is reported, not retried."""
+
+    def height(market):
+        raise WrongChainError("expected chain 1, found chain 2")
+
+    monkeypatch.setattr(SimulatedMarket, "height", height)
+    with pytest.raises(WrongChainError):
+        simulated_node(chain, circuit, journal).run(threading.Event())
+
+
+def test_progress__one_job__names_its_stages_in_order(chain, circuit, journal):
+    """A caller sees fetch, claim, check and settle; the proof system reports on witness and prove."""
+    events = []
+    chain.open(INPUT)
+    simulated_node(chain, circuit, journal, progress=events.append).run_once()
+    assert [event.stage for event in events if event.finished] == ["fetch", "claim", "check", "settle"]
+
+
+def test_logs__whole_job__hold_neither_witness_nor_proof_nor_signed_bytes(chain, circuit, journal, caplog):
+    """Logs name jobs and transactions, and carry nothing that is worth stealing."""
+    chain.open(INPUT)
+    with caplog.at_level(logging.DEBUG):
+        simulated_node(chain, circuit, journal).run_once()
+    assert "settled" in caplog.text
+    for signed in chain.broadcasts:
+        assert signed.raw.hex() not in caplog.text
+    assert proof_of(INPUT, output_of(INPUT)).hex() not in caplog.text
+
+
+@pytest.mark.parametrize(
+    ("names", "chain_id", "numbers"),
+    [
+        (("ceremony",), 1, {VerifierClass.CEREMONY}),
+        (("ceremony",), 31337, {VerifierClass.CEREMONY, VerifierClass.LOCAL}),
+        (("ceremony", "unvouched"), 1, {VerifierClass.CEREMONY, VerifierClass.UNVOUCHED}),
+        (("local", "none"), 1, set()),
+        ((), 1337, {VerifierClass.LOCAL}),
+    ],
+)
+def test_accepted_classes__local_on_local_chains_alone(names, chain_id, numbers):
+    """No setting makes a node trust a local verifier, or none, on a chain where money is."""
+    assert accepted_classes(names, chain_id) == numbers
+
+
+def test_status__journal_of_a_mixed_day__counts_and_earnings(chain, circuit, journal):
+    """Counts by state, reasons by code, fees earned, and the last stage and transactions of each job."""
+    chain.open(INPUT)
+    claimed(chain, circuit)
+    simulated_node(chain, circuit, journal).run_once()
+    status = read_status(journal)
+    assert status.counts == {"working": 0, "waiting": 1, "settled": 1, "closed": 0}
+    assert (status.skips, status.earned) == ({"claimed-by-other": 1}, FEE)
+    settled = next(case for case in status.cases if case.state == "settled")
+    assert settled.stage == "settle"
+    assert set(settled.transactions) == {"approve", "claim", "settle"}
+    assert status.as_json()["jobs"][0]["state"] == "waiting"
+
+
+def test_simulator__is_what_the_tests_take_it_for():
+    """The simulated circuit's layout, domain and key are those that the simulated router pins."""
+    spec = SimulatedChain().spec
+    assert (spec.layout, spec.domain, spec.verifying_key_digest) == (LAYOUT, DOMAIN, KEY_DIGEST)

@@ -1,0 +1,80 @@
+"""Write the shipped artifacts of all our contracts, or check that they are up to date.
+
+    python -m verifier_contracts.build [--check]
+
+Compiles the three `src` folders in one go and is deterministic: two runs write the same bytes. For
+developers and CI; not a command of zkml.
+"""
+
+import argparse
+import sys
+from pathlib import Path
+
+from verifier_contracts.artifacts import ContractArtifact, artifacts_folder
+from verifier_contracts.compiler import compile_sources
+from verifier_contracts.sources import collect_sources, own_sources
+from zkml.errors import ArtifactError, ZkmlError
+
+
+def build_artifacts() -> dict[str, bytes]:
+    """Compile our contracts.
+
+    Returns:
+        File contents by file name, of everything of ours that has an interface.
+
+    Raises:
+        ToolchainError: there is no compiler.
+        CompileError: a source does not compile.
+        ArtifactError: a source is missing, or two contracts have one name.
+    """
+    own = own_sources()
+    artifacts: dict[str, bytes] = {}
+    for contract in compile_sources(collect_sources(own)):
+        if contract.source not in own or not contract.abi:
+            continue
+        file_name = f"{contract.name}.json"
+        if file_name in artifacts:
+            raise ArtifactError(
+                f"expected one contract named {contract.name}, found another in {contract.source}"
+            )
+        artifacts[file_name] = ContractArtifact.from_compiled(contract).to_bytes()
+    return artifacts
+
+
+def stale_artifacts(folder: Path, built: dict[str, bytes]) -> list[str]:
+    """Return the names of files in `folder` that are missing, other than `built`, or too many."""
+    present = {path.name: path.read_bytes() for path in folder.glob("*.json")}
+    return sorted(name for name in present.keys() | built.keys() if present.get(name) != built.get(name))
+
+
+def write_artifacts(folder: Path, built: dict[str, bytes]) -> list[str]:
+    """Make `folder` hold exactly `built` and return the names of the files that changed."""
+    folder.mkdir(exist_ok=True)
+    stale = stale_artifacts(folder, built)
+    for name in stale:
+        if name in built:
+            (folder / name).write_bytes(built[name])
+        else:
+            (folder / name).unlink()
+    return stale
+
+
+def main(argv: list[str]) -> int:
+    """Run the command and return its exit code."""
+    parser = argparse.ArgumentParser(prog="verifier_contracts.build", description=__doc__.splitlines()[0])
+    parser.add_argument("--check", action="store_true", help="change nothing; fail if a file is stale")
+    options = parser.parse_args(argv)
+    folder = Path(str(artifacts_folder()))
+    try:
+        built = build_artifacts()
+        changed = stale_artifacts(folder, built) if options.check else write_artifacts(folder, built)
+    except ZkmlError as error:
+        sys.stderr.write(f"error: {error.message}\nhint: {error.hint}\n")
+        return error.exit_code
+    for name in changed:
+        sys.stdout.write(f"{'stale' if options.check else 'written'} {name}\n")
+    return 1 if options.check and changed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

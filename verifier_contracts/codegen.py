@@ -1,0 +1,104 @@
+"""Turn the Solidity that EZKL generates for one verifying key into a compiled contract.
+
+The text comes from the caller, who has EZKL; here is only Solidity. Equal text gives equal code.
+"""
+
+import os
+import tempfile
+from pathlib import Path
+
+from verifier_contracts.artifacts import ContractArtifact
+from verifier_contracts.compiler import COMPILER, CompiledContract, compile_sources, standard_input
+from zkml.core.digests import canonical_json, digest_bytes, digest_of
+from zkml.errors import CompileError, FormatError, StorageError
+
+MAX_CODE_BYTES = 24_576
+"""EIP-170: no chain accepts a larger contract."""
+SOURCE_NAME = "Halo2Verifier.sol"
+_ENTRY_POINT = ("verifyProof", ("bytes", "uint256[]"))
+
+
+def compile_verifier(source: str, *, cache_dir: Path) -> ContractArtifact:
+    """Compile a generated verifier, or take it from the cache.
+
+    Args:
+        source: the Solidity text, one contract that stands alone.
+        cache_dir: folder for compiled verifiers, filed under the digest of text and settings; made
+            when missing.
+
+    Returns:
+        The compiled verifier; without immutables, so its code hash on chain is `runtime_code_hash`.
+
+    Raises:
+        ToolchainError: there is no compiler, and the cache has no such verifier.
+        CompileError: the compiler refused, it is no verifier, or its code exceeds EIP-170's limit.
+        StorageError: the cache cannot be written.
+    """
+    path = cache_dir / f"{verifier_digest(source).hex()}.json"
+    cached = _read_cached(path)
+    if cached is not None:
+        return cached
+    artifact = ContractArtifact.from_compiled(_only_verifier(compile_sources({SOURCE_NAME: source})))
+    _write_whole(path, artifact.to_bytes())
+    return artifact
+
+
+def verifier_digest(source: str) -> bytes:
+    """Return the 32 bytes under which a verifier is cached: the digest of compiler, settings and text."""
+    seen = {"compiler": COMPILER, "input": standard_input({SOURCE_NAME: source})}
+    return digest_bytes(digest_of(canonical_json(seen)))
+
+
+def _only_verifier(contracts: tuple[CompiledContract, ...]) -> CompiledContract:
+    found = [contract for contract in contracts if contract.creation_code and _is_verifier(contract)]
+    if len(found) != 1:
+        raise CompileError(
+            f"expected one contract with verifyProof(bytes,uint256[]), found {len(found)} in {SOURCE_NAME}",
+            hint="the source is not a verifier that this version of EZKL generates",
+        )
+    size = len(found[0].runtime_code)
+    if size > MAX_CODE_BYTES:
+        raise CompileError(
+            f"expected at most {MAX_CODE_BYTES} bytes of verifier code, found {size} in {found[0].name}",
+            hint="compile the circuit with more rows (larger logrows) or fewer inner columns",
+            size=size,
+        )
+    return found[0]
+
+
+def _is_verifier(contract: CompiledContract) -> bool:
+    functions = {
+        (entry["name"], tuple(part["type"] for part in entry["inputs"]))
+        for entry in contract.abi
+        if entry["type"] == "function"
+    }
+    takes_arguments = any(entry["type"] == "constructor" and entry["inputs"] for entry in contract.abi)
+    return _ENTRY_POINT in functions and not contract.immutables and not takes_arguments
+
+
+def _read_cached(path: Path) -> ContractArtifact | None:
+    """Return the cached artifact, or None when there is none or it is damaged: it is made anew then."""
+    try:
+        return ContractArtifact.from_bytes(path.read_bytes(), where=str(path))
+    except (FormatError, OSError):
+        return None
+
+
+def _write_whole(path: Path, data: bytes) -> None:
+    """Write a file that is never seen half written, also by a second process at the same time."""
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        descriptor, part = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+        try:
+            with os.fdopen(descriptor, "wb") as file:
+                file.write(data)
+            Path(part).replace(path)
+        except BaseException:
+            Path(part).unlink(missing_ok=True)
+            raise
+    except OSError as error:
+        raise StorageError(
+            f"expected to write {path}, found {error.strerror}",
+            hint="free some space, or choose another folder for the cache",
+            path=str(path),
+        ) from error

@@ -1,0 +1,193 @@
+"""Where the contracts of one chain are: a record, filed under the chain and checked against it.
+
+A record is only as good as the chain says: chain id, genesis block, and the code at every address.
+"""
+
+from pathlib import Path
+from typing import ClassVar
+
+from pydantic import BaseModel, ConfigDict
+
+from verifier_contracts.artifacts import load_artifact
+from verifier_contracts.bindings import BoundContract
+from zkml.adapters.atomic_write import write_atomically
+from zkml.adapters.evm.rpc import Chain
+from zkml.core.records import Address, Amount, Hex32, Record, to_hex
+from zkml.errors import DeploymentError, FormatError, VerifierMismatchError, WrongChainError
+
+_DEPLOY_HINT = "deploy with `zkml chain deploy`, or put the deployer's file there"
+
+
+class JobTerms(BaseModel):
+    """The numbers of one deployment's job manager; amounts in the token's smallest unit."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+
+    min_collateral: Amount = "1000000"
+    collateral_ppm: int = 100_000
+    min_duration_seconds: int = 30
+    max_duration_seconds: int = 30 * 24 * 3600
+
+    def as_abi(self) -> tuple[int, int, int, int]:
+        """Return the fields in the order of the Solidity struct."""
+        return (
+            int(self.min_collateral),
+            self.collateral_ppm,
+            self.min_duration_seconds,
+            self.max_duration_seconds,
+        )
+
+
+class DeployedContract(BaseModel):
+    """One contract and how it came to be.
+
+    Attributes:
+        address: checksummed.
+        code_hash: keccak256 of its code.
+        creation: keccak256 of creation code and constructor arguments; None if others deployed it.
+        transaction: what created it; None if others did.
+        block: height of that transaction; None if others did.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+
+    address: Address
+    code_hash: Hex32
+    creation: Hex32 | None = None
+    transaction: Hex32 | None = None
+    block: int | None = None
+
+
+class Deployment(Record):
+    """The four contracts of a chain. `block` is where the search for events begins."""
+
+    tag: ClassVar[str] = "zkml.deployment/1"
+
+    chain_id: int
+    genesis_hash: Hex32
+    deployer: Address
+    block: int
+    router: DeployedContract
+    token: DeployedContract
+    registry: DeployedContract
+    manager: DeployedContract
+    terms: JobTerms
+
+    @property
+    def contracts(self) -> dict[str, DeployedContract]:
+        """The contracts by the names of their fields."""
+        return {
+            "router": self.router,
+            "token": self.token,
+            "registry": self.registry,
+            "manager": self.manager,
+        }
+
+
+def deployment_path(folder: Path, chain: Chain) -> Path:
+    """Return the file of a chain's deployment: local chains of one id differ by their genesis."""
+    return folder / f"{chain.chain_id}-{chain.genesis_hash[2:10]}.json"
+
+
+def save_deployment(folder: Path, chain: Chain, deployment: Deployment) -> Path:
+    """Write the record of a chain's deployment and return its path.
+
+    Raises:
+        StorageError: no space or no permission; an older record stays as it was.
+    """
+    path = deployment_path(folder, chain)
+    write_atomically(path, deployment.to_bytes() + b"\n")
+    return path
+
+
+def read_deployment(path: Path) -> Deployment:
+    """Read a record without asking any chain.
+
+    Raises:
+        DeploymentError: there is none.
+        FormatError: it is damaged.
+    """
+    try:
+        return Deployment.from_bytes(path.read_bytes(), where=str(path))
+    except FileNotFoundError as error:
+        raise DeploymentError(
+            f"expected a deployment record, found none at {path}", hint=_DEPLOY_HINT
+        ) from error
+    except OSError as error:
+        raise FormatError(f"expected a readable record, found {error.strerror} at {path}") from error
+
+
+def load_deployment(folder: Path, chain: Chain) -> Deployment:
+    """Read the record of a chain's deployment and check it against the chain.
+
+    Raises:
+        DeploymentError: there is none; or the contracts are not on this chain with this code and wiring.
+        WrongChainError: it is of another chain.
+        FormatError: it is damaged.
+        RpcError: see `Chain.request`.
+    """
+    deployment = read_deployment(deployment_path(folder, chain))
+    check_deployment(chain, deployment)
+    return deployment
+
+
+def check_deployment(chain: Chain, deployment: Deployment) -> None:
+    """Check that a deployment is on this chain: ids, code, our code, and who points to whom.
+
+    Raises:
+        WrongChainError: it is of another chain.
+        DeploymentError: a contract is missing, has other code, or points elsewhere.
+        RpcError: see `Chain.request`.
+    """
+    found = (chain.chain_id, chain.genesis_hash)
+    expected = (deployment.chain_id, deployment.genesis_hash)
+    if found != expected:
+        raise WrongChainError(
+            f"expected the chain {expected[0]} with genesis {expected[1]}, "
+            f"found {found[0]} with genesis {found[1]} at {chain.endpoint}",
+            hint="correct --rpc-url, or use the deployment record of this chain",
+        )
+    for name, contract in deployment.contracts.items():
+        check_contract(chain, name, contract)
+    _check_wiring(chain, deployment)
+
+
+def check_contract(chain: Chain, name: str, contract: DeployedContract) -> None:
+    """Check that a contract's code is the recorded one; raises as `check_deployment` does."""
+    code_hash = to_hex(chain.code_hash(contract.address))
+    if code_hash != contract.code_hash:
+        raise DeploymentError(
+            f"expected the {name} with code {contract.code_hash}, found {code_hash} at {contract.address}",
+            hint="the chain was reset, or the record is of another one: deploy again",
+            contract=name,
+        )
+
+
+def _check_wiring(chain: Chain, deployment: Deployment) -> None:
+    """Check that the code is ours and that every contract points to the recorded ones.
+
+    The token may be anybody's; what it must be is checked by the manager, which measures what it gets.
+    """
+    manager = BoundContract(chain, load_artifact("JobManager"), deployment.manager.address)
+    registry = BoundContract(chain, load_artifact("ModelRegistry"), deployment.registry.address)
+    router = BoundContract(chain, load_artifact("VerifierRouter"), deployment.router.address)
+    try:
+        for contract in (manager, registry, router):
+            contract.artifact.verify_code(chain.code(contract.address), where=contract.address)
+        found = {
+            "manager's registry": (manager.call("registry"), deployment.registry.address),
+            "manager's token": (manager.call("token"), deployment.token.address),
+            "manager's router": (manager.call("router"), deployment.router.address),
+            "registry's router": (registry.call("router"), deployment.router.address),
+            "manager's terms": (manager.call("terms"), deployment.terms.as_abi()),
+        }
+    except VerifierMismatchError as error:
+        raise DeploymentError(
+            error.message, hint="the contracts are of another version of zkml: deploy again, or use that one"
+        ) from error
+    for what, (actual, recorded) in found.items():
+        if actual != recorded:
+            raise DeploymentError(
+                f"expected the {what} to be {recorded}, found {actual} on chain {chain.chain_id}",
+                hint="the record was changed: get it again from the deployer",
+            )

@@ -1,0 +1,146 @@
+"""Verify an EZKL proof with the very code that the chain runs, in this process.
+
+Both contracts are run: the generated verifier with instances built here, and our adapter, which builds
+them itself. Two ways to the same verdict, so a fault in one of them shows.
+"""
+
+from dataclasses import dataclass
+
+from eth_utils.address import to_canonical_address
+
+from verifier_contracts.artifacts import load_artifact
+from verifier_contracts.local_evm import CALL_GAS_LIMIT, LocalEvm
+from zkml.adapters.evm.abi import encode_call, encode_constructor, function
+from zkml.adapters.evm.reverts import RevertDecoder
+from zkml.core.tensors import TensorLayout, instances_of
+from zkml.errors import ProofRejectedError, RevertedError
+
+NO_CONTEXT = bytes(32)
+"""EZKL's proofs carry no context, so any will do."""
+_VERIFIER_ADDRESS = "0x00000000000000000000000000000000000e2c10"
+
+
+@dataclass(frozen=True, slots=True)
+class VerificationGas:
+    """Gas of one accepted proof, without a transaction's base and calldata cost.
+
+    Attributes:
+        verifier: of the generated verifier.
+        adapter: of our adapter, the verifier's included.
+    """
+
+    verifier: int
+    adapter: int
+
+    @property
+    def recommended_limit(self) -> int:
+        """The gas limit to pin for the circuit: a quarter above the cost, in steps of 10,000.
+
+        The least that works is about 2 % above it, because the adapter and the verifier each keep a
+        64th back (EIP-150); the rest is for inputs that cost more, and for a future rise of prices.
+        """
+        return -(-self.adapter * 5 // 4 // 10_000) * 10_000
+
+
+def verify_in_local_evm(
+    verifier_code: bytes,
+    layout: TensorLayout,
+    *,
+    packed_input: bytes,
+    packed_output: bytes,
+    proof: bytes,
+    gas_limit: int = CALL_GAS_LIMIT,
+) -> VerificationGas:
+    """Verify a proof that the circuit maps an input to an output.
+
+    Args:
+        verifier_code: runtime code of the generated verifier.
+        layout: the circuit's public tensors.
+        packed_input: the input, packed.
+        packed_output: the output, packed.
+        proof: the proof's bytes.
+        gas_limit: gas the adapter may use, as the router gives it.
+
+    Returns:
+        What verification costs.
+
+    Raises:
+        ProofRejectedError: the adapter or the verifier refused; says which and why.
+        LayoutError: the layout is none that a contract accepts.
+    """
+    artifact = load_artifact("EzklVerifier")
+    evm = LocalEvm(reverts=RevertDecoder([artifact.abi]))
+    evm.place(_VERIFIER_ADDRESS, verifier_code)
+    adapter = _deploy_adapter(evm, _VERIFIER_ADDRESS, layout)
+    calldata = encode_call(function(artifact.abi, "verify"), (NO_CONTEXT, packed_input, packed_output, proof))
+    try:
+        adapter_gas = evm.call(adapter, calldata, gas_limit=gas_limit).gas_used
+    except RevertedError as error:
+        raise _rejected("adapter", error) from error
+    instances = instances_of(layout, packed_input, packed_output)
+    return VerificationGas(verify_instances(verifier_code, instances, proof), adapter_gas)
+
+
+def verify_instances(verifier_code: bytes, instances: tuple[int, ...], proof: bytes) -> int:
+    """Verify a proof of bare instances with the generated verifier alone.
+
+    Args:
+        verifier_code: runtime code of the generated verifier.
+        instances: 256-bit numbers, passed on as they are: refusing r and above is the verifier's task.
+        proof: the proof's bytes.
+
+    Returns:
+        Gas of the verifier, without a transaction's base and calldata cost.
+
+    Raises:
+        ProofRejectedError: the verifier reverted, or answered anything but true.
+    """
+    evm = LocalEvm()
+    evm.place(_VERIFIER_ADDRESS, verifier_code)
+    entry = function(load_artifact("IHalo2Verifier").abi, "verifyProof")
+    try:
+        result = evm.call(_VERIFIER_ADDRESS, encode_call(entry, (proof, instances)))
+    except RevertedError as error:
+        raise _rejected("verifier", error) from error
+    # An address without code, or code that is no verifier, also returns without a revert.
+    if result.data != (1).to_bytes(32, "big"):
+        raise ProofRejectedError(
+            f"expected the verifier to return true, found {len(result.data)} bytes of other data",
+            hint="the code is not that of a generated verifier",
+        )
+    return result.gas_used
+
+
+def adapter_code(verifier_address: str, verifier_code: bytes, layout: TensorLayout) -> bytes:
+    """Return the runtime code that our adapter has on chain, immutables filled in.
+
+    Args:
+        verifier_address: where the generated verifier is, or will be, deployed.
+        verifier_code: its runtime code.
+        layout: the circuit's public tensors.
+
+    Returns:
+        Runtime code; its keccak256 is what the router pins.
+
+    Raises:
+        RevertedError: the adapter refuses the layout or the verifier.
+    """
+    evm = LocalEvm(reverts=RevertDecoder([load_artifact("EzklVerifier").abi]))
+    evm.place(verifier_address, verifier_code)
+    return evm.code_at(_deploy_adapter(evm, verifier_address, layout))
+
+
+def _deploy_adapter(evm: LocalEvm, verifier_address: str, layout: TensorLayout) -> str:
+    artifact = load_artifact("EzklVerifier")
+    arguments = (to_canonical_address(verifier_address), layout.as_abi())
+    return evm.deploy(artifact.creation_code, encode_constructor(artifact.abi, arguments))
+
+
+def _rejected(contract: str, error: RevertedError) -> ProofRejectedError:
+    reason = error.context["revert"].describe() if "revert" in error.context else error.message
+    return ProofRejectedError(
+        f"expected the {contract} to accept the proof, found that it refused: {reason}",
+        hint="the proof is not one of this input and output, or belongs to another circuit",
+        contract=contract,
+        data=error.context.get("data", "0x"),
+    )

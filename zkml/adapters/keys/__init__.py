@@ -1,0 +1,1 @@
+"""Accounts from key files, keystores and the environment; a key is never printed."""

@@ -1,0 +1,148 @@
+"""Gather the files that verifying takes, and verify with the proof system itself.
+
+Nothing here can prove: of a bundle only settings, verifying key and a small SRS are fetched. The proof
+system runs in a child process; where it is not installed, that is a ToolchainError.
+"""
+
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+from circuits.bundle import MANIFEST_NAME, MAX_MANIFEST_BYTES, VERIFYING_ROLES, Bundle
+from zkml.core.cid import parse_cid
+from zkml.core.digests import digest_bytes, digest_of, parse_digest
+from zkml.core.identifiers import (
+    LOCAL_CHAIN_IDS,
+    CircuitSpec,
+    ModelCommitment,
+    proof_system_id,
+)
+from zkml.core.manifest import BundleManifest, FileRole
+from zkml.core.ports.store import ArtifactStore
+from zkml.core.records import ProofFile
+from zkml.errors import (
+    ArtifactNotFoundError,
+    BindingError,
+    DigestMismatchError,
+    EvidenceUnavailableError,
+    FormatError,
+    ManifestError,
+    StorageError,
+    VerifierMismatchError,
+)
+
+MAX_VERIFYING_FILE_BYTES = 64 * 1024 * 1024
+"""No settings, verifying key or verification SRS is larger: 64 MiB."""
+
+OffChainVerifier = Callable[[Bundle, ProofFile], None]
+"""Verifies a proof with the bundle's proof system, or raises; `circuits.verification.verify_proof` is one."""
+
+
+def fetch_manifest(commitment: ModelCommitment, store: ArtifactStore) -> tuple[bytes, BundleManifest]:
+    """Return the manifest that a model's publisher committed to.
+
+    Raises:
+        EvidenceUnavailableError: it is not in the store, or the store's copy is damaged; names the CID.
+        BindingError: the publisher's CID and digest name different bytes, or bytes that are no manifest.
+    """
+    try:
+        cid = parse_cid(commitment.manifest_cid)
+    except FormatError as error:
+        raise BindingError(f"{error.message} as the model's manifest CID") from error
+    try:
+        data = store.read(cid, limit_bytes=MAX_MANIFEST_BYTES)
+    except (ArtifactNotFoundError, DigestMismatchError, StorageError) as error:
+        raise _unavailable(cid, "manifest", error) from error
+    except FormatError as error:
+        raise BindingError(f"{error.message} as the model's manifest") from error
+    found = digest_of(data)
+    if digest_bytes(found) != commitment.manifest_digest:
+        raise BindingError(
+            f"expected a manifest of digest sha256:{commitment.manifest_digest.hex()}, "
+            f"found {found} under {cid}"
+        )
+    try:
+        return data, BundleManifest.parse(data, where=cid)
+    except ManifestError as error:
+        raise BindingError(f"expected a manifest, found: {error.message}") from error
+
+
+def verify_manifest(
+    manifest: BundleManifest, commitment: ModelCommitment, spec: CircuitSpec, chain_id: int
+) -> None:
+    """Check that manifest, registry and router speak of one circuit.
+
+    Raises:
+        BindingError: digests, layout, domain or proof system differ.
+        VerifierMismatchError: the verifying key differs, or its SRS is insecure on a public chain.
+    """
+    registered: tuple[tuple[FileRole, bytes], ...] = (
+        ("onnx", commitment.onnx_digest),
+        ("settings", commitment.settings_digest),
+    )
+    for role, expected in registered:
+        found = digest_bytes(parse_digest(manifest.files[role].digest))
+        if found != expected:
+            raise BindingError(
+                f"expected {role} of digest 0x{expected.hex()} as registered, "
+                f"found 0x{found.hex()} in the manifest"
+            )
+    key = digest_bytes(parse_digest(manifest.verifying_key))
+    if key != spec.verifying_key_digest:
+        raise VerifierMismatchError(
+            f"expected a verifying key of digest 0x{spec.verifying_key_digest.hex()} as in the router, "
+            f"found 0x{key.hex()} in the manifest"
+        )
+    stated = (manifest.tensor_layout, manifest.input_domain, proof_system_id(manifest.proof_system))
+    routed = (spec.layout, spec.domain, spec.proof_system_id)
+    if stated != routed:
+        raise BindingError(
+            f"expected layout, domain and proof system {routed}, found {stated} in the manifest"
+        )
+    if not manifest.srs.secure and chain_id not in LOCAL_CHAIN_IDS:
+        raise VerifierMismatchError(
+            f"expected a ceremony's SRS on chain {chain_id}, found the insecure {manifest.srs.name}",
+            hint="whoever made it can forge proofs",
+        )
+
+
+def gather_bundle(data: bytes, manifest: BundleManifest, store: ArtifactStore, directory: Path) -> Bundle:
+    """Put the files that verifying takes into `directory`, and open them as a bundle.
+
+    Args:
+        data: the manifest's bytes.
+        manifest: the same, parsed.
+        store: where the files come from.
+        directory: empty.
+
+    Raises:
+        EvidenceUnavailableError: a file is not in the store, or damaged there; names the CID.
+        BindingError: a file's CID and digest name different bytes, or its SRS is not what it is called.
+        StorageError: no space.
+    """
+    for role in VERIFYING_ROLES:
+        entry = manifest.files[role]
+        try:
+            path = store.path_of(parse_cid(entry.cid))
+            if path.stat().st_size > MAX_VERIFYING_FILE_BYTES:
+                raise BindingError(f"expected at most {MAX_VERIFYING_FILE_BYTES} bytes of {role}")
+            shutil.copyfile(path, directory / entry.path)
+        except (ArtifactNotFoundError, DigestMismatchError) as error:
+            raise _unavailable(entry.cid, role, error) from error
+        except OSError as error:
+            raise StorageError(f"expected to copy {role}, found {error.strerror} at {directory}") from error
+    try:
+        (directory / MANIFEST_NAME).write_bytes(data)
+        return Bundle.open(directory, roles=VERIFYING_ROLES)
+    except OSError as error:
+        raise StorageError(f"expected to write a manifest, found {error.strerror} at {directory}") from error
+    except (ManifestError, DigestMismatchError) as error:
+        raise BindingError(error.message) from error
+
+
+def _unavailable(cid: str, what: str, error: Exception) -> EvidenceUnavailableError:
+    return EvidenceUnavailableError(
+        f"expected the {what} {cid} in the artifact store, found: {error}",
+        hint=f"fetch {cid} from IPFS or from the publisher and store it",
+        cid=cid,
+    )

@@ -1,0 +1,126 @@
+"""Steps 0 to 2: the job exists, its id is the hash of its request, its circuit is pinned."""
+
+from verifier_contracts.artifacts import load_artifact
+from zkml.audit.job_case import JobCase
+from zkml.audit.policy import INSECURE_SRS, class_name
+from zkml.core.identifiers import JobSpec, VerifierClass, circuit_id, job_id
+from zkml.core.job_machine import JobStatus, status_of
+from zkml.core.records import JobRequest, to_hex
+from zkml.errors import (
+    BindingError,
+    EvidenceUnavailableError,
+    FormatError,
+    UnsuitableCircuitError,
+    VerifierMismatchError,
+)
+
+MAX_NONCES = 100_000
+"""How many jobs of one requester are searched for a job's nonce: a few seconds of hashing."""
+_CONTRACTS = (("manager", "JobManager"), ("registry", "ModelRegistry"), ("router", "VerifierRouter"))
+
+
+def job_exists(case: JobCase) -> str:
+    """Step 0: the contracts are the ones we know, the job exists, request and facts agree."""
+    _check_contracts(case)
+    if status_of(case.facts, 0) is JobStatus.NONE:
+        raise BindingError(
+            f"expected a job, found none with id {to_hex(case.job_id)}",
+            hint="check the chain, the deployment and the id",
+        )
+    mined = case.reader.transaction_of(case.opened)
+    if not mined.receipt.succeeded:
+        raise BindingError(f"expected a successful opening, found a failed {mined.sent.transaction}")
+    _check_request(case)
+    return f"{case.status.name}, opened in block {mined.block}"
+
+
+def id_is_derived(case: JobCase) -> str:
+    """Step 1: the id is the hash of chain, manager, requester, nonce and request."""
+    asked, requester = case.opened.arguments, case.facts.requester
+    names = ("modelId", "inputCommitment", "inputUri", "fee", "deadline")
+    spec = JobSpec(*(asked[name] for name in names))
+    count = case.reader.nonces(requester)
+    if count > MAX_NONCES:
+        raise EvidenceUnavailableError(f"expected at most {MAX_NONCES} jobs of {requester}, found {count}")
+    chain_id, manager = case.reader.chain.chain_id, case.reader.contracts.manager
+    # The newest first: most audits are about recent jobs.
+    for nonce in reversed(range(count)):
+        if job_id(chain_id, manager, requester, nonce, spec) == case.job_id:
+            return f"nonce {nonce}"
+    raise BindingError(
+        f"expected {to_hex(case.job_id)} to be the hash of its request, found that none of {count} nonces "
+        f"of {requester} gives it"
+    )
+
+
+def circuit_is_pinned(case: JobCase) -> str:
+    """Step 2: circuit id re-derived; class within policy; code on chain is the pinned code."""
+    spec, chain_id = case.spec, case.reader.chain.chain_id
+    derived = circuit_id(chain_id, case.reader.contracts.router, spec)
+    if derived != case.facts.circuit_id:
+        raise BindingError(
+            f"expected circuit {to_hex(case.facts.circuit_id)}, "
+            f"found that the router's entry hashes to {to_hex(derived)}"
+        )
+    try:
+        case.policy.check_class(spec.verifier_class, chain_id)
+    except UnsuitableCircuitError as error:
+        raise VerifierMismatchError(error.message, hint=error.hint) from error
+    if not case.verifier.is_shipped_adapter:
+        case.notes.append("the circuit's adapter is not the one that comes with this version of zkml")
+    if spec.verifier_class == VerifierClass.LOCAL:
+        case.notes.append(INSECURE_SRS)
+        return f"class local: {INSECURE_SRS}"
+    return f"class {class_name(spec.verifier_class)}"
+
+
+def _check_contracts(case: JobCase) -> None:
+    contracts, chain = case.reader.contracts, case.reader.chain
+    for field, artifact in _CONTRACTS:
+        address = getattr(contracts, field)
+        load_artifact(artifact).verify_code(chain.code(address), where=address)
+    for name, found in case.reader.parts().items():
+        expected = getattr(contracts, name)
+        if found != expected:
+            raise BindingError(f"expected the manager's {name} at {expected}, found {found}")
+
+
+def _check_request(case: JobCase) -> None:
+    asked, facts = case.opened.arguments, case.facts
+    names = ("requester", "modelId", "circuitId", "inputCommitment", "deadline")
+    stated = tuple(asked[name] for name in names)
+    stored = (facts.requester, facts.model_id, facts.circuit_id, facts.input_commitment, facts.deadline)
+    if stated != stored:
+        wrong = ", ".join(name for name, a, b in zip(names, stated, stored, strict=True) if a != b)
+        raise BindingError(f"expected the opening's request in the job, found another {wrong}")
+    try:
+        request_of(case)
+    except FormatError as error:
+        raise BindingError(error.message) from error
+
+
+def request_of(case: JobCase) -> JobRequest:
+    """Return the request as a record.
+
+    Raises:
+        FormatError: a field is out of range, e.g. a URI that no node would fetch.
+    """
+    asked, mined = case.opened.arguments, case.reader.transaction_of(case.opened)
+    fields: dict[str, object] = {
+        "chain_id": case.reader.chain.chain_id,
+        "manager": case.reader.contracts.manager,
+        "job_id": to_hex(case.job_id),
+        "model_id": str(asked["modelId"]),
+        "circuit_id": to_hex(asked["circuitId"]),
+        "requester": asked["requester"],
+        "input_commitment": to_hex(asked["inputCommitment"]),
+        "input_uri": asked["inputUri"],
+        "input": to_hex(asked["input"]),
+        "fee": str(asked["fee"]),
+        "collateral": str(asked["collateral"]),
+        "deadline": asked["deadline"],
+        "opened_transaction": mined.sent.transaction,
+        "opened_block": mined.block,
+        "opened_block_hash": mined.receipt.block_hash,
+    }
+    return JobRequest.from_fields(fields, where=f"the opening of {to_hex(case.job_id)}")

@@ -1,0 +1,5 @@
+"""`python -m zkml.cli`."""
+
+from zkml.cli.main import main
+
+main()

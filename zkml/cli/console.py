@@ -1,0 +1,113 @@
+"""What a command prints: data on stdout, everything else on stderr."""
+
+import contextlib
+import json
+import sys
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from rich.console import Console as RichConsole
+from rich.progress import BarColumn, SpinnerColumn, TextColumn, TimeElapsedColumn
+from rich.progress import Progress as RichProgress
+
+from zkml.core.progress import Progress, ProgressEvent, silent
+from zkml.errors import ZkmlError
+
+
+class Console:
+    """One command's voice.
+
+    Args:
+        as_json: print exactly one JSON object on stdout, also on failure.
+        quiet: print nothing on stderr but errors.
+        verbose: 0, 1 (remarks of programs underneath) or 2 (tracebacks).
+    """
+
+    def __init__(self, *, as_json: bool = False, quiet: bool = False, verbose: int = 0) -> None:
+        self.as_json = as_json
+        self.quiet = quiet
+        self.verbose = verbose
+        self._rich = RichConsole(stderr=True, highlight=False, soft_wrap=True)
+
+    def result(self, value: Mapping[str, Any], text: str) -> None:
+        """Print the command's result: `value` as JSON, or `text` for people."""
+        sys.stdout.write((json.dumps(value, indent=2) if self.as_json else text) + "\n")
+        sys.stdout.flush()
+
+    def note(self, text: str) -> None:
+        """Print a remark on stderr."""
+        if not self.quiet:
+            self._rich.print(text, markup=False)
+
+    def failure(self, error: ZkmlError) -> None:
+        """Print an error in one line, and the next step in another."""
+        if self.as_json:
+            sys.stdout.write(json.dumps({"error": error.as_json()}, indent=2) + "\n")
+            sys.stdout.flush()
+        self._rich.print(f"error: {error.message} [{error.code}]", markup=False)
+        if error.hint:
+            self._rich.print(f"hint: {error.hint}", markup=False)
+
+    @contextlib.contextmanager
+    def progress(self) -> Iterator[Progress]:
+        """Show the stages of long work on stderr: a bar on a terminal, a line each elsewhere."""
+        if self.quiet:
+            yield silent
+            return
+        if not self._rich.is_terminal:
+            yield self._line
+            return
+        columns = (
+            SpinnerColumn(),
+            TextColumn("{task.description}"),
+            BarColumn(bar_width=24),
+            TimeElapsedColumn(),
+            TextColumn("{task.fields[note]}"),
+        )
+        with RichProgress(*columns, console=self._rich) as bars:
+            yield _Bars(bars)
+
+    def _line(self, event: ProgressEvent) -> None:
+        if event.finished:
+            note = f"  {event.note}" if event.note else ""
+            self._rich.print(f"  {event.stage:<44} {event.elapsed_seconds:6.1f} s{note}", markup=False)
+
+
+class _Bars:
+    """Maps stages to rich's bars."""
+
+    def __init__(self, bars: RichProgress) -> None:
+        self._bars = bars
+        self._tasks: dict[str, Any] = {}
+
+    def __call__(self, event: ProgressEvent) -> None:
+        """Show one event."""
+        if event.stage not in self._tasks:
+            self._tasks[event.stage] = self._bars.add_task(event.stage, total=None, note="")
+        task = self._tasks[event.stage]
+        if event.finished:
+            self._bars.update(task, total=1, completed=1, note=event.note)
+            del self._tasks[event.stage]
+        elif event.expected_seconds:
+            # An estimate is no promise: the bar waits at 99 % for the work to end.
+            done = min(event.elapsed_seconds / event.expected_seconds, 0.99)
+            self._bars.update(task, total=1, completed=done, note=event.note)
+        else:
+            self._bars.update(task, note=event.note)
+
+
+def table(headers: list[str], rows: list[list[str]]) -> str:
+    """Lay out a table as plain text, numbers to the right."""
+    widths = [max(len(row[i]) for row in [headers, *rows]) for i in range(len(headers))]
+
+    def is_number(text: str) -> bool:
+        return text[:1].isdigit() or text[:1] in "-+."
+
+    def line(cells: list[str], *, head: bool = False) -> str:
+        parts = []
+        for i, cell in enumerate(cells):
+            right = all(is_number(row[i]) for row in rows) if head else is_number(cell)
+            parts.append(cell.rjust(widths[i]) if right else cell.ljust(widths[i]))
+        return "  ".join(parts).rstrip()
+
+    return "\n".join([line(headers, head=True), *(line(row) for row in rows)])

@@ -1,0 +1,74 @@
+"""`zkml demo`: the guided tour."""
+
+from typing import TYPE_CHECKING
+
+import click
+
+from zkml.cli.console import table
+from zkml.cli.options import Session, chain_command
+
+if TYPE_CHECKING:
+    from zkml.demo.report import DemoReport
+
+
+@click.command("demo")
+@chain_command
+def command(session: Session) -> None:
+    """Run the main job on real parts: train, export, prove, verify on chain, pay, cheat, audit.
+
+    Everything stays in the home; a second run uses what the first one made.
+
+    Example: zkml demo
+    """
+    from zkml.demo.tour import run_tour
+
+    with session.console.progress() as progress:
+        report = run_tour(session.settings, session.home, progress)
+    session.console.result(report.as_json(), describe(report))
+
+
+def describe(report: "DemoReport") -> str:
+    """Return the report as text."""
+    from marketplace.tokens import format_amount
+
+    def money(units: int) -> str:
+        sign = "-" if units < 0 else ""
+        return sign + format_amount(abs(units), report.decimals, report.symbol)
+
+    srs = "" if report.srs_is_secure else " (insecure: for local chains only)"
+    head = [
+        f"test accuracy  float {report.float_accuracy:.2%}, quantized circuit {report.circuit_accuracy:.2%}",
+        f"circuit        {report.circuit}",
+        f"SRS            {report.srs}{srs}",
+        f"model          {report.model_id} on chain {report.chain_id}, PROVEN",
+    ]
+    jobs = [
+        [
+            row.job_id[:14] + "...",
+            str(row.label),
+            str(row.predicted),
+            f"{row.prove_seconds:.2f}",
+            str(row.gas),
+            money(row.paid),
+        ]
+        for row in report.jobs
+    ]
+    lies = [[attempt.lie, attempt.refused_by, attempt.reason] for attempt in report.attempts]
+    before, after = report.sums
+    rows = [(row.account, row.before, row.after) for row in report.balances]
+    balances = [
+        [name, money(had), money(has), money(has - had)] for name, had, has in [*rows, ("sum", before, after)]
+    ]
+    audits = [[job[:14] + "...", verdict] for job, verdict in report.audits.items()]
+    cheated = f"job {report.cheated_job[:14]}... was claimed by a cheat, who forfeited"
+    return "\n\n".join(
+        [
+            "\n".join(head),
+            table(["job", "label", "predicted", "prove s", "gas", "paid"], jobs),
+            f"{cheated} {money(report.forfeited)}:",
+            table(["lie", "refused by", "because"], lies),
+            table(["job", "audit"], audits),
+            table(["account", "before", "after", "change"], balances),
+            f"{report.seconds:.1f} s. Look closer: zkml chain up; zkml audit job {report.jobs[0].job_id}",
+        ]
+    )

@@ -1,0 +1,145 @@
+"""argv in, exit code out: 0 done, 1 failed, 2 usage, 3 rejected, 4 inconclusive, 130 interrupted.
+
+Nouns are imported when they are used, so that `zkml audit` never loads what `zkml model` needs.
+"""
+
+import importlib
+import importlib.metadata
+import importlib.util
+import os
+import signal
+import sys
+import traceback
+from pathlib import Path
+from types import FrameType
+from typing import Any, NoReturn
+
+import click
+
+from zkml.cli.console import Console
+from zkml.errors import ConfigError, ForeignPackageError, ZkmlError
+
+NOUNS = {
+    "demo": ("zkml.cli.demo", "Run the main job from training to audit."),
+    "model": ("zkml.cli.model", "Export and check ONNX models."),
+    "circuit": ("zkml.cli.circuit", "Compile, inspect, prove and verify circuits."),
+    "chain": ("zkml.cli.chain", "Run the embedded node and deploy the contracts."),
+    "registry": ("zkml.cli.registry", "Register models and look them up."),
+    "job": ("zkml.cli.job", "Open, show, await and refund jobs."),
+    "prover": ("zkml.cli.prover", "Run a prover node."),
+    "audit": ("zkml.cli.audit", "Check a job or a proof."),
+    "config": ("zkml.cli.config", "Show and check the settings."),
+}
+PACKAGES = ("circuits", "verifier_contracts", "prover_nodes", "registry", "marketplace")
+
+
+class Nouns(click.Group):
+    """A group whose members are imported on use."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002
+        """Return the nouns in the order of the journey."""
+        return list(NOUNS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002
+        """Import the noun's module and return its `command`."""
+        if cmd_name not in NOUNS:
+            return None
+        command: click.Command = importlib.import_module(NOUNS[cmd_name][0]).command
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002
+        """List the nouns without importing them."""
+        with formatter.section("Nouns"):
+            formatter.write_dl([(name, text) for name, (_, text) in NOUNS.items()])
+
+
+@click.command(cls=Nouns, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.version_option(package_name="zkml")
+def root() -> None:
+    """AI models that are owned, run and paid for by proof.
+
+    Example: zkml demo
+    """
+
+
+def check_packages() -> None:
+    """Refuse to start when a generic package name is shadowed by another distribution's.
+
+    Raises:
+        ForeignPackageError: names the package and where it was found.
+    """
+    ours = Path(__file__).resolve().parents[2]
+    for name in PACKAGES:
+        spec = importlib.util.find_spec(name)
+        found = Path(spec.origin).resolve().parents[1] if spec and spec.origin else None
+        if found != ours:
+            raise ForeignPackageError(
+                f"expected the package {name} of zkml in {ours}, found {found or 'nothing'}",
+                hint=f"another distribution installs {name!r}: use a fresh virtual environment",
+            )
+
+
+def _interrupt(_signum: int, _frame: FrameType | None) -> NoReturn:
+    # Ctrl-C's path, so that `finally` blocks stop the node and its children.
+    raise KeyboardInterrupt
+
+
+def _usage_error(error: click.ClickException) -> ConfigError:
+    command = error.ctx.command_path if isinstance(error, click.UsageError) and error.ctx else "zkml"
+    return ConfigError(error.format_message().rstrip(".").replace("\n", " "), hint=f"see {command} --help")
+
+
+def run(argv: list[str]) -> int:  # noqa: PLR0911  (one return per exit code)
+    """Run one command and return its exit code; nothing but a defect of ours raises.
+
+    Args:
+        argv: arguments without the program's name.
+    """
+    console = Console(as_json="--json" in argv)
+    try:
+        check_packages()
+        code = root.main(argv, prog_name="zkml", standalone_mode=False)
+    except ZkmlError as error:
+        console.failure(error)
+        return error.exit_code
+    except click.exceptions.Abort:
+        return 130
+    except click.exceptions.NoArgsIsHelpError as error:
+        click.echo(error.format_message(), err=True)
+        return 2
+    except click.ClickException as error:
+        console.failure(_usage_error(error))
+        return 2
+    except KeyboardInterrupt:
+        console.note("interrupted")
+        return 130
+    except BrokenPipeError:
+        # The reader of our output is gone; Python must not complain about it again at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
+    except Exception as error:  # noqa: BLE001  (the last resort: a defect of ours, told without a traceback)
+        defect = ZkmlError(
+            f"internal error: {type(error).__name__}: {str(error).splitlines()[0] if str(error) else ''}",
+            hint="this is a defect of zkml: repeat with -vv for the traceback and report it",
+        )
+        console.failure(defect)
+        if any(arg.startswith("-vv") for arg in argv):
+            traceback.print_exc()
+        return 1
+    return code if isinstance(code, int) else 0
+
+
+def main() -> None:
+    """Run the command line and exit."""
+    signal.signal(signal.SIGTERM, _interrupt)
+    sys.exit(run(sys.argv[1:]))
+
+
+def command_tree() -> dict[str, Any]:
+    """Return every noun with its verbs, for the tests of help and docs."""
+    context = click.Context(root)
+    tree: dict[str, Any] = {}
+    for noun in NOUNS:
+        command = root.get_command(context, noun)
+        tree[noun] = dict(command.commands) if isinstance(command, click.Group) else command
+    return tree

@@ -1,0 +1,96 @@
+"""`zkml model`: a torch module or an ONNX file in, a checked ONNX model out."""
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from zkml.cli.inputs import call_reference
+from zkml.cli.options import Session, local_command
+from zkml.errors import ConfigError, ModelError
+
+
+@click.group("model")
+def command() -> None:
+    """Export and check ONNX models.
+
+    Example: zkml model check model.onnx
+    """
+
+
+def _parse_shape(text: str) -> tuple[int, ...]:
+    try:
+        shape = tuple(int(part) for part in text.split(","))
+    except ValueError as error:
+        raise ConfigError(f"expected a shape such as 1,1,8,8, found {text!r:.40}") from error
+    if not shape or min(shape) < 1:
+        raise ConfigError(f"expected dimensions of at least 1, found {text!r:.40}")
+    return shape
+
+
+def _describe(checked: Any, path: Path) -> tuple[dict[str, Any], str]:
+    tensors = {
+        side: [{"name": t.name, "shape": list(t.shape), "type": t.element_type} for t in found]
+        for side, found in (("inputs", checked.inputs), ("outputs", checked.outputs))
+    }
+    value = {
+        "path": str(path),
+        "digest": checked.digest,
+        **tensors,
+        "operators": dict(checked.operators),
+        "parameters": checked.parameters,
+        "opset": checked.opset,
+        "warnings": list(checked.warnings),
+    }
+    lines = [f"{path}: ok", f"digest      {checked.digest}"]
+    lines += [
+        f"{side[:-1]:<12}{t['name']} {t['shape']} {t['type']}" for side in tensors for t in tensors[side]
+    ]
+    lines.append("operators   " + ", ".join(f"{name} x{count}" for name, count in checked.operators))
+    lines.append(f"parameters  {checked.parameters}")
+    lines += [f"warning     {warning}" for warning in checked.warnings]
+    return value, "\n".join(lines)
+
+
+@command.command()
+@click.argument("module")
+@click.argument("out", type=click.Path(path_type=Path))
+@click.option("--shape", required=True, help="Shape of the input, e.g. 1,1,8,8.")
+@click.option("--name", help="Name inside the ONNX file; default: that of OUT.")
+@local_command
+def export(session: Session, module: str, out: Path, shape: str, name: str | None) -> None:
+    """Export the torch module that MODULE:FUNCTION returns to the ONNX file OUT, checked.
+
+    Parity with onnxruntime is part of the check.
+
+    Example: zkml model export circuits.zoo.digits.train:trained_module digits.onnx --shape 1,1,8,8
+    """
+    try:
+        import torch
+    except ImportError as error:
+        raise ModelError("expected torch, found none", hint="pip install 'zkml[publisher]'") from error
+    from zkml.export.torch_module import export_module
+
+    dimensions = _parse_shape(shape)
+    built = call_reference(module)
+    if not isinstance(built, torch.nn.Module):
+        raise ModelError(f"expected a torch module, found {type(built).__name__} from {module}")
+    example = torch.rand(dimensions, generator=torch.Generator().manual_seed(0))
+    checked = export_module(built, example, out, name=name or out.stem)
+    session.console.result(*_describe(checked, out))
+
+
+@command.command()
+@click.argument("path", metavar="ONNX", type=click.Path(path_type=Path))
+@click.option(
+    "--batch-size", type=click.IntRange(1, 4096), help="Bind a dynamic first dimension to this number."
+)
+@local_command
+def check(session: Session, path: Path, batch_size: int | None) -> None:
+    """Check that an ONNX model can be proved as it is.
+
+    Example: zkml model check model.onnx
+    """
+    from zkml.export.check import check_onnx
+
+    session.console.result(*_describe(check_onnx(path, batch_size=batch_size), path))

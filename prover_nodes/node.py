@@ -13,13 +13,30 @@ from prover_nodes.pipeline import Pipeline
 from prover_nodes.policy import Skip
 from prover_nodes.services.watch import look_up, watch_market
 from zkml.core.records import SettlementRecord
-from zkml.errors import ChainError, ConfigError, InconclusiveError, RevertedError, StorageError, ZkmlError
+from zkml.errors import (
+    ChainError,
+    ConfigError,
+    InconclusiveError,
+    InvalidTransitionError,
+    NotClaimantError,
+    RevertedError,
+    StorageError,
+    ZkmlError,
+)
 
 MAX_FAILURES = 3
 """A job whose stages failed this often through its own fault is given up."""
 MAX_PAUSE_SECONDS = 60.0
 
-_NOT_THE_JOBS_FAULT = (ChainError, ConfigError, StorageError, InconclusiveError)
+_NOT_THE_JOBS_FAULT = (
+    ChainError,
+    ConfigError,
+    StorageError,
+    InconclusiveError,
+    # The next block will say what became of it.
+    InvalidTransitionError,
+    NotClaimantError,
+)
 
 _log = logging.getLogger(__name__)
 

@@ -116,12 +116,9 @@ class Outbox:
         return deep and self.transactions.has_block(receipt.block, receipt.block_hash)
 
     def _may_take_effect(self, signed: SignedTransaction, call: Call) -> bool:
-        """Look at a kept transaction; abandon it if it is void, or refused before any node had it."""
+        """Look at a kept transaction; abandon it if the contract would refuse it and no node has it."""
         if self._is_underway(signed):
             return True
-        if self.transactions.is_void(signed):
-            self._abandon(signed, "its nonce went to another transaction")
-            return False
         try:
             self.transactions.simulate(call)
         except RpcError:

@@ -9,7 +9,7 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-from prover_nodes.journal import AnyRecord, Case, CaseState, Journal, Stage
+from prover_nodes.journal import AnyRecord, Case, CaseState, Journal, Purpose, Stage
 from prover_nodes.outbox import Outbox
 from prover_nodes.policy import Policy, Skip, SkipCode, evaluate, evaluate_status, is_claimed_by
 from prover_nodes.ports import Circuit, Market
@@ -190,6 +190,10 @@ class Pipeline:
         return mined and is_claimed_by(facts, self.market.account)
 
     def _check(self, case: Case, witness: WitnessRecord, proof: ProofRecord, circuit: Circuit) -> ProofRecord:
+        if self.journal.last_transaction(case, Purpose.SETTLE) is not None:
+            # It was checked before that was signed. Where the settlement waits to be mined, the chain's
+            # next block has the job settled already, and would refuse a second one.
+            return proof
         try:
             return self._timed(
                 "check",
@@ -202,8 +206,8 @@ class Pipeline:
                     transactions=self.outbox.transactions,
                 ),
             )
-        except VerificationError:
-            _log.exception("the node's own proof of job %s does not hold", case.request.job_id)
+        except VerificationError as error:
+            _log.warning("the node's own proof of job %s is refused: %s", case.request.job_id, error.message)
             self.journal.discard(case, Stage.PROVE)
             raise
 

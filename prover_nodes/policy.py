@@ -4,8 +4,9 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from prover_nodes.ports import Circuit
-from zkml.core.identifiers import LOCAL_CHAIN_IDS, CircuitSpec, VerifierClass
+from zkml.core.identifiers import CircuitSpec
 from zkml.core.job_machine import JobFacts, JobStatus, status_of
+from zkml.core.verifier_classes import class_name
 
 BLOCK_SECONDS = 12.0
 """Time of one block where it matters how many confirmations a claim needs; Ethereum's."""
@@ -61,13 +62,6 @@ class Policy:
     min_fee: int
     margin_seconds: float
     confirmations: int
-
-
-def accepted_classes(names: tuple[str, ...], chain_id: int) -> frozenset[int]:
-    """Return the numbers of verifier classes; `local` is among them on local chain ids, and only there."""
-    known = {VerifierClass.NAMES.index(name) for name in names if name in VerifierClass.NAMES[1:]}
-    known.discard(VerifierClass.LOCAL)
-    return frozenset(known | ({VerifierClass.LOCAL} if chain_id in LOCAL_CHAIN_IDS else set()))
 
 
 def evaluate(
@@ -135,5 +129,5 @@ def _evaluate_circuit(spec: CircuitSpec, circuit: Circuit | None, policy: Policy
         # Under another layout or domain the chain would ask for proofs that this bundle was not made for.
         return Skip(SkipCode.UNKNOWN_CIRCUIT, f"another layout or input domain than {circuit.name}'s bundle")
     if spec.verifier_class not in policy.accepted_classes:
-        return Skip(SkipCode.CLASS_REFUSED, f"verifier class {VerifierClass.NAMES[spec.verifier_class]}")
+        return Skip(SkipCode.CLASS_REFUSED, f"verifier class {class_name(spec.verifier_class)}")
     return None

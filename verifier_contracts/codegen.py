@@ -3,14 +3,13 @@
 The text comes from the caller, who has EZKL; here is only Solidity. Equal text gives equal code.
 """
 
-import os
-import tempfile
 from pathlib import Path
 
 from verifier_contracts.artifacts import ContractArtifact
 from verifier_contracts.compiler import COMPILER, CompiledContract, compile_sources, standard_input
+from zkml.adapters.atomic_write import write_atomically
 from zkml.core.digests import canonical_json, digest_bytes, digest_of
-from zkml.errors import CompileError, FormatError, StorageError
+from zkml.errors import CompileError, FormatError
 
 MAX_CODE_BYTES = 24_576
 """EIP-170: no chain accepts a larger contract."""
@@ -39,7 +38,7 @@ def compile_verifier(source: str, *, cache_dir: Path) -> ContractArtifact:
     if cached is not None:
         return cached
     artifact = ContractArtifact.from_compiled(_only_verifier(compile_sources({SOURCE_NAME: source})))
-    _write_whole(path, artifact.to_bytes())
+    write_atomically(path, artifact.to_bytes())
     return artifact
 
 
@@ -82,23 +81,3 @@ def _read_cached(path: Path) -> ContractArtifact | None:
         return ContractArtifact.from_bytes(path.read_bytes(), where=str(path))
     except (FormatError, OSError):
         return None
-
-
-def _write_whole(path: Path, data: bytes) -> None:
-    """Write a file that is never seen half written, also by a second process at the same time."""
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        descriptor, part = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-        try:
-            with os.fdopen(descriptor, "wb") as file:
-                file.write(data)
-            Path(part).replace(path)
-        except BaseException:
-            Path(part).unlink(missing_ok=True)
-            raise
-    except OSError as error:
-        raise StorageError(
-            f"expected to write {path}, found {error.strerror}",
-            hint="free some space, or choose another folder for the cache",
-            path=str(path),
-        ) from error

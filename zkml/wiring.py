@@ -17,8 +17,7 @@ from zkml.adapters.keys.key_files import load_key_file, load_key_variable
 from zkml.adapters.store.directory import DirectoryStore
 from zkml.config.home import Home
 from zkml.config.settings import Settings
-from zkml.core.identifiers import VerifierClass
-from zkml.errors import ConfigError, KeyFileError, UnsuitableCircuitError
+from zkml.errors import ConfigError, KeyFileError
 
 KEY_VARIABLE = "ZKML_PRIVATE_KEY"
 
@@ -123,24 +122,3 @@ def account_for(
         if is_local
         else "give --key-file FILE (hexadecimal or keystore, mode 0600)",
     )
-
-
-def accepted_classes(settings: Settings, *, is_local: bool) -> frozenset[int]:
-    """Return the numbers of the verifier classes that policy accepts on this chain."""
-    numbers = {VerifierClass.NAMES.index(name) for name in settings.chain.accepted_classes}
-    return frozenset(numbers | ({VerifierClass.LOCAL} if is_local else set()))
-
-
-def check_class(settings: Settings, verifier_class: int, *, is_local: bool) -> None:
-    """Refuse a circuit whose class is below policy, before any money moves.
-
-    Raises:
-        UnsuitableCircuitError: names the class and the accepted ones.
-    """
-    accepted = accepted_classes(settings, is_local=is_local)
-    if verifier_class not in accepted:
-        names = ", ".join(VerifierClass.NAMES[number] for number in sorted(accepted))
-        raise UnsuitableCircuitError(
-            f"expected a circuit of class {names}, found class {VerifierClass.NAMES[verifier_class]}",
-            hint="to trust it all the same, add the class to chain.accepted_classes",
-        )

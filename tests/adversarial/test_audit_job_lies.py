@@ -11,17 +11,22 @@ from audit_world import FEE, RecordedChain, World, build_world
 
 from verifier_contracts.artifacts import load_artifact
 from zkml.adapters.evm import abi
+from zkml.audit.chain_reader import ChainReader
 from zkml.audit.job_audit import NOBODY_PAID, ONLY_DEPLOYED, audit_job
+from zkml.audit.offchain import verify_manifest
 from zkml.audit.policy import INSECURE_SRS, AuditPolicy
 from zkml.audit.report import Outcome, Verdict
 from zkml.core.digests import keccak256
-from zkml.core.identifiers import VerifierClass
+from zkml.core.identifiers import CircuitSpec, ModelCommitment, VerifierClass
+from zkml.core.tensors import InputDomain, TensorLayout
 from zkml.errors import (
     ArtifactNotFoundError,
     DigestMismatchError,
     ProofRejectedError,
     RpcError,
     ToolchainError,
+    UnsuitableCircuitError,
+    VerificationError,
 )
 
 pytestmark = pytest.mark.integration
@@ -169,16 +174,11 @@ def other_class(world):
 
 
 def other_adapter_code(world):
-    adapter = world.audit(world.settled).facts and _adapter(world)
-    return world.chain.with_code(adapter, b"\x00")
+    return world.chain.with_code(_adapter(world), b"\x00")
 
 
 def other_verifier_code(world):
-    adapter = _adapter(world)
-    shipped = {world.contracts.manager, world.contracts.registry, world.contracts.router, adapter}
-    (verifier,) = [
-        a for a, code in world.chain.codes.items() if len(code) > 5000 and a not in shipped | _core(world)
-    ]
+    verifier = _verifier(world)
     return world.chain.with_code(verifier, world.chain.codes[verifier] + b"\x00")
 
 
@@ -192,6 +192,11 @@ def genesis_of_other_proof(world):
 def genesis_calldata_only(world):
     transaction, call = genesis(world)
     return world.chain.with_calldata(transaction, "ModelRegistry", "activate", output=flipped(call["output"]))
+
+
+def genesis_event_only(world):
+    transaction, _ = genesis(world)
+    return world.chain.with_event(transaction, "ModelRegistry", "ModelProven", outputDigest=bytes(32))
 
 
 def genesis_of_other_owner(world):
@@ -288,6 +293,11 @@ def smaller_escrow(world):
     return world.chain.with_event(opening, "LocalPaymentToken", "Transfer", value=FEE - 1)
 
 
+def other_collateral_in_opening(world):
+    opening = world.transaction_with("JobOpened", world.settled)
+    return world.chain.with_event(opening, "JobManager", "JobOpened", collateral=1)
+
+
 def escrow_of_a_stranger(world):
     opening = world.transaction_with("JobOpened", world.settled)
     return world.chain.with_event(opening, "LocalPaymentToken", "Transfer", **{"from": STRANGER})
@@ -336,6 +346,7 @@ LIES: list[tuple[int, Callable[[World], RecordedChain]]] = [
     (2, other_verifier_code),
     (3, genesis_of_other_proof),
     (3, genesis_calldata_only),
+    (3, genesis_event_only),
     (3, genesis_of_other_owner),
     (3, model_not_proven),
     (3, model_of_other_publisher),
@@ -354,6 +365,7 @@ LIES: list[tuple[int, Callable[[World], RecordedChain]]] = [
     (10, second_settlement),
     (10, refund_beside_settlement),
     (10, smaller_escrow),
+    (10, other_collateral_in_opening),
     (10, escrow_of_a_stranger),
     (10, no_collateral),
     (10, smaller_fee_in_event),
@@ -423,6 +435,24 @@ def test_settlement__verdict_of_the_proof_system__is_the_report_s(world):
     assert world.audit(world.settled, verify=refuse).rejected_steps == (7,)
 
 
+def test_rebuild__verifier_of_the_key__ok_and_of_another_key__rejected_at_step_11(world):
+    """On request the generated verifier is rebuilt and its code hash compared with the chain's."""
+    code = world.chain.codes[_verifier(world)]
+    assert world.audit(world.settled, rebuild=lambda _: code).step(11).outcome is Outcome.OK
+    assert world.audit(world.settled, rebuild=lambda _: code + b"\x00").rejected_steps == (11,)
+
+
+def test_rebuild__without_a_compiler__skipped_and_not_counted(world):
+    """Where solc or EZKL is missing, the optional step is skipped and the verdict stands."""
+
+    def rebuild(_bundle):
+        raise ToolchainError("expected a compiler, found none")
+
+    report = world.audit(world.settled, rebuild=rebuild)
+    assert report.step(11).outcome is Outcome.SKIPPED
+    assert report.verdict is Verdict.ACCEPTED
+
+
 # --- files ----------------------------------------------------------------------------------------
 
 
@@ -478,6 +508,42 @@ def test_store__missing_or_damaged_file__inconclusive_and_names_the_cid(world, r
     assert (report.step(8).outcome, report.exit_code) == (Outcome.OK, 4)
 
 
+def registered(world: World) -> tuple[ModelCommitment, CircuitSpec]:
+    """Return what registry and router say of the recorded model, as the audit reads them."""
+    reader = ChainReader(world.chain, world.contracts)
+    commitment = reader.commitment(int.from_bytes(world.model, "big"))
+    return commitment, reader.circuit(commitment.circuit_id)
+
+
+@pytest.mark.parametrize(
+    ("part", "field", "value"),
+    [
+        ("commitment", "onnx_digest", bytes(32)),
+        ("commitment", "settings_digest", bytes(32)),
+        ("spec", "verifying_key_digest", bytes(32)),
+        ("spec", "proof_system_id", bytes(4)),
+        ("spec", "layout", TensorLayout(4, 2, 2, 2)),
+        ("spec", "domain", InputDomain(-126, 127)),
+    ],
+)
+def test_manifest__says_other_things_than_registry_or_router__verdict(world, part, field, value):
+    """A publisher whose manifest names another model, key, layout or domain than the chain is refused."""
+    commitment, spec = registered(world)
+    verify_manifest(world.bundle.manifest, commitment, spec, world.chain.chain_id)
+    if part == "commitment":
+        commitment = commitment._replace(**{field: value})
+    else:
+        spec = spec._replace(**{field: value})
+    with pytest.raises(VerificationError):
+        verify_manifest(world.bundle.manifest, commitment, spec, world.chain.chain_id)
+
+
+def test_manifest__insecure_srs_on_a_public_chain__verdict(world):
+    """A key made with a local SRS proves nothing where somebody pays."""
+    with pytest.raises(VerificationError, match="expected a ceremony's SRS on chain 1"):
+        verify_manifest(world.bundle.manifest, *registered(world), 1)
+
+
 # --- what could not be told -----------------------------------------------------------------------
 
 
@@ -503,6 +569,21 @@ def test_chain__settled_through_another_contract__inconclusive(world):
     """A proof that went through another contract's calldata cannot be read, which is no verdict."""
     report = world.audit(world.settled, world.chain.with_transaction(settle(world), target=STRANGER))
     assert (report.step(5).outcome, report.exit_code) == (Outcome.INCONCLUSIVE, 4)
+
+
+class InventedLogs(RecordedChain):
+    """An endpoint whose log index shows events that no receipt holds."""
+
+    def logs(self, address, topics, *, from_block):
+        for log in super().logs(address, topics, from_block=from_block):
+            yield dataclasses.replace(log, index=log.index + 100)
+
+
+def test_chain__log_index_and_receipts_contradict__inconclusive(world):
+    """An endpoint that contradicts itself gives no verdict."""
+    fields = {field.name: getattr(world.chain, field.name) for field in dataclasses.fields(RecordedChain)}
+    report = world.audit(world.settled, InventedLogs(**fields))
+    assert (report.step(0).outcome, report.exit_code) == (Outcome.INCONCLUSIVE, 4)
 
 
 class Failing:
@@ -598,8 +679,9 @@ def test_refunded_job__one_lie__rejected(world, numbers, lie):
 def test_policy__class_not_accepted__rejected_at_step_2(world):
     """On a public chain a LOCAL verifier is refused, whatever the auditor accepts otherwise."""
     policy = AuditPolicy(frozenset({VerifierClass.LOCAL, VerifierClass.UNVOUCHED}))
-    assert not policy.accepts(VerifierClass.LOCAL, 1)
-    assert policy.accepts(VerifierClass.LOCAL, world.chain.chain_id)
+    with pytest.raises(UnsuitableCircuitError, match="found local"):
+        policy.check_class(VerifierClass.LOCAL, 1)
+    policy.check_class(VerifierClass.LOCAL, world.chain.chain_id)
 
 
 def test_deployment__of_another_chain__rejected_at_step_0(world):
@@ -615,6 +697,12 @@ def _adapter(world: World) -> str:
     return found
 
 
-def _core(world: World) -> set[str]:
-    fake = world.fake_contracts
-    return {fake.manager, fake.registry, fake.router, fake.token, world.contracts.token}
+def _verifier(world: World) -> str:
+    """Return the generated verifier, whose address is a constant in the adapter's code."""
+    adapter = world.chain.codes[_adapter(world)]
+    (found,) = [
+        address
+        for address in world.chain.codes
+        if bytes.fromhex(address[2:]) in adapter and address != STRANGER
+    ]
+    return found

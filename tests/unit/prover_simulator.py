@@ -3,6 +3,7 @@
 It implements the prover node's ports. Time passes when the node sleeps, and then a block is mined.
 """
 
+import contextlib
 import copy
 import json
 from collections import Counter
@@ -295,7 +296,12 @@ class SimulatedMarket:
     # --- transactions ---
 
     def simulate(self, call: Call) -> None:
-        self.chain.execute(copy.deepcopy(self.chain.state), self.account, call.data)
+        # Like a local node's pending block: after everything that waits.
+        state = copy.deepcopy(self.chain.state)
+        for signed in self.chain.mempool.values():
+            with contextlib.suppress(ZkmlError):
+                self.chain.execute(state, signed.sender, json.loads(signed.raw)["data"].encode())
+        self.chain.execute(state, self.account, call.data)
 
     def sign(self, call: Call) -> SignedTransaction:
         self.simulate(call)
@@ -467,11 +473,12 @@ def simulated_node(
     store: SimulatedStore | None = None,
     circuits: dict[bytes, Any] | None = None,
     progress: Any = silent,
+    market: "SimulatedMarket | None" = None,
 ) -> Node:
     """Build a node on the simulated chain."""
     fuse = fuse or Fuse()
     kept: Any = Fused(journal, fuse, *_JOURNALED)
-    market = SimulatedMarket(chain)
+    market = market or SimulatedMarket(chain)
     sender: Any = Fused(market, fuse, "broadcast", "sign")
     proving: Any = Fused(circuit, fuse, "witness", "prove")
     outbox = Outbox(sender, kept, SimulatedClock(chain), 60.0, policy.confirmations)

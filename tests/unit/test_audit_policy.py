@@ -2,9 +2,10 @@
 
 import pytest
 
-from zkml.audit.policy import AuditPolicy, class_name
+from zkml.audit.policy import AuditPolicy
 from zkml.config.settings import ChainSettings
 from zkml.core.identifiers import VerifierClass
+from zkml.core.verifier_classes import class_name
 from zkml.errors import ConfigError, UnsuitableCircuitError
 
 

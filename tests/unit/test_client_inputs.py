@@ -5,12 +5,12 @@ import pytest
 
 from zkml.client.inputs import check_packed, fetch_manifest, pack_input
 from zkml.client.journal import OpeningJournal, OpeningRecord
-from zkml.client.openings import check_class
 from zkml.core.cid import cid_of
 from zkml.core.digests import digest_bytes, digest_of
-from zkml.core.identifiers import CircuitSpec, ModelCommitment, VerifierClass
+from zkml.core.identifiers import ModelCommitment, VerifierClass
 from zkml.core.manifest import ROLES, BundleManifest
 from zkml.core.tensors import InputDomain, TensorLayout
+from zkml.core.verifier_classes import check_class
 from zkml.errors import (
     ArtifactNotFoundError,
     DigestMismatchError,
@@ -147,18 +147,14 @@ def test_fetch_manifest__cid_of_a_path__refused():
         fetch_manifest(commitment(b"", "../../etc/passwd"), OneFile("", b""))
 
 
-def spec(verifier_class: int) -> CircuitSpec:
-    return CircuitSpec("0x" + "11" * 20, bytes(32), bytes(32), bytes(4), LAYOUT, DOMAIN, 1, verifier_class)
-
-
 def test_check_class__below_policy__refused():
     """A class outside the requester's policy is refused, and a local one on a public chain always."""
     everything = frozenset({VerifierClass.LOCAL, VerifierClass.CEREMONY, VerifierClass.UNVOUCHED})
-    check_class(spec(VerifierClass.LOCAL), everything, is_local=True)
+    check_class(VerifierClass.LOCAL, everything, 31337)
     with pytest.raises(UnsuitableCircuitError, match="found local"):
-        check_class(spec(VerifierClass.LOCAL), everything, is_local=False)
+        check_class(VerifierClass.LOCAL, everything, 1)
     with pytest.raises(UnsuitableCircuitError, match="found unvouched"):
-        check_class(spec(VerifierClass.UNVOUCHED), frozenset({VerifierClass.CEREMONY}), is_local=True)
+        check_class(VerifierClass.UNVOUCHED, frozenset({VerifierClass.CEREMONY}), 31337)
 
 
 def opening(number: int = 1) -> OpeningRecord:

@@ -26,12 +26,14 @@ from prover_simulator import (
 
 from prover_nodes.journal import CaseState, Stage, open_journal
 from prover_nodes.node import MAX_FAILURES, OutcomeKind
-from prover_nodes.policy import SkipCode, accepted_classes
+from prover_nodes.policy import SkipCode
+from prover_nodes.services.watch import REORG_BLOCKS
 from prover_nodes.status import read_status
 from zkml.core.cid import cid_of
 from zkml.core.identifiers import VerifierClass
 from zkml.core.records import SettlementRecord, WitnessRecord, to_hex
 from zkml.core.tensors import InputDomain, pack
+from zkml.core.verifier_classes import accepted_classes
 from zkml.errors import (
     BackendError,
     InsufficientFundsError,
@@ -283,7 +285,23 @@ def test_proof__circuit_accepts_and_chain_refuses__is_not_broadcast(chain, circu
     chain.open(INPUT)
     circuit.corrupt_proofs = 1
     circuit.verify = lambda *_: None
+    node = simulated_node(chain, circuit, journal)
+    node.run_once()
+    assert not chain.sent(PROVER, "settle")
+    assert not journal.has(journal.cases()[0], Stage.PROVE)
+    assert len(node.run_once().settled) == 1
+
+
+def test_proof__chain_would_accept_and_circuit_does_not__is_not_broadcast(chain, circuit, journal):
+    """Both verifiers must agree: a proof that only one of them accepts is a fault somewhere."""
+    chain.open(INPUT)
+
+    def refuse(*_):
+        raise ProofRejectedError("expected a valid proof, found another")
+
+    circuit.verify = refuse
     simulated_node(chain, circuit, journal).run_once()
+    assert chain.sent(PROVER, "claim")
     assert not chain.sent(PROVER, "settle")
 
 
@@ -337,6 +355,20 @@ def test_watch__jobs_between_two_rounds__are_all_seen_once(chain, circuit, journ
         seen.append(node.run_once().seen)
     assert seen == [1, 1, 1]
     assert len(journal.cases()) == 3
+
+
+def test_watch__long_chain__is_not_read_from_its_beginning_again(chain, circuit, journal, monkeypatch):
+    """A second look begins a reorg's depth below the first one's end."""
+    for _ in range(3 * REORG_BLOCKS):
+        chain.mine()
+    node = simulated_node(chain, circuit, journal)
+    node.run_once()
+    asked = []
+    monkeypatch.setattr(
+        SimulatedMarket, "requests", lambda _, start, end: iter(asked.append((start, end)) or ())
+    )
+    node.run_once()
+    assert asked == [(chain.height + 1 - REORG_BLOCKS, chain.height)]
 
 
 def test_run__stop_is_set__finishes_the_job_at_hand_and_takes_no_other(chain, circuit, journal):
@@ -419,7 +451,7 @@ def test_logs__whole_job__hold_neither_witness_nor_proof_nor_signed_bytes(chain,
         (("ceremony",), 1, {VerifierClass.CEREMONY}),
         (("ceremony",), 31337, {VerifierClass.CEREMONY, VerifierClass.LOCAL}),
         (("ceremony", "unvouched"), 1, {VerifierClass.CEREMONY, VerifierClass.UNVOUCHED}),
-        (("local", "none"), 1, set()),
+        (("local",), 1, set()),
         ((), 1337, {VerifierClass.LOCAL}),
     ],
 )

@@ -4,12 +4,14 @@
 stranger: types here say what form an answer has, never that it is true.
 """
 
+import contextlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
 from verifier_contracts.deployments import Deployment
 from zkml.adapters.evm.answers import Log, Transaction, TransactionReceipt
+from zkml.errors import EvidenceUnavailableError, RpcError
 
 
 class ChainEvidence(Protocol):
@@ -49,6 +51,19 @@ class ChainEvidence(Protocol):
 
     def transaction(self, transaction: str) -> Transaction | None:
         """Return a transaction, or None."""
+
+
+@contextlib.contextmanager
+def unreachable_is_inconclusive() -> Iterator[None]:
+    """Turn an endpoint that does not answer into missing evidence: it is no verdict.
+
+    Raises:
+        EvidenceUnavailableError: instead of RpcError.
+    """
+    try:
+        yield
+    except RpcError as error:
+        raise EvidenceUnavailableError(error.message, hint=error.hint) from error
 
 
 @dataclass(frozen=True, slots=True)

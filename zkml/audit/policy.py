@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from zkml.config.settings import ChainSettings
 from zkml.core.identifiers import LOCAL_CHAIN_IDS, VerifierClass
-from zkml.errors import ConfigError, UnsuitableCircuitError
+from zkml.core.verifier_classes import accepted_classes, check_class
 
 INSECURE_SRS = "insecure SRS: no security"
 """The words shown wherever somebody may know tau, and so forge any proof."""
@@ -30,25 +30,12 @@ class AuditPolicy:
         Raises:
             ConfigError: a class of an unknown name.
         """
-        numbers = set()
-        for name in settings.accepted_classes:
-            if name not in VerifierClass.NAMES[1:]:
-                raise ConfigError(
-                    f"expected classes among {', '.join(VerifierClass.NAMES[1:])}, found {name!r:.40} "
-                    "in chain.accepted_classes"
-                )
-            numbers.add(VerifierClass.NAMES.index(name))
-        return cls(frozenset(numbers), settings.finality_blocks)
+        # Of a chain that is not local: LOCAL is added by `check_class`, chain by chain.
+        return cls(accepted_classes(settings.accepted_classes, chain_id=0), settings.finality_blocks)
 
     def finality_on(self, chain_id: int) -> int:
         """Return how many blocks make a transaction final on this chain."""
         return 0 if chain_id in LOCAL_CHAIN_IDS else self.finality_blocks
-
-    def accepts(self, verifier_class: int, chain_id: int) -> bool:
-        """Say whether a verifier of this class is trusted on this chain."""
-        if verifier_class == VerifierClass.LOCAL:
-            return chain_id in LOCAL_CHAIN_IDS
-        return verifier_class in self.accepted_classes and verifier_class != VerifierClass.NONE
 
     def check_class(self, verifier_class: int, chain_id: int) -> None:
         """Check that a verifier's class is trusted on this chain.
@@ -56,16 +43,5 @@ class AuditPolicy:
         Raises:
             UnsuitableCircuitError: it is not.
         """
-        if not self.accepts(verifier_class, chain_id):
-            accepted = [VerifierClass.NAMES[number] for number in sorted(self.accepted_classes)]
-            raise UnsuitableCircuitError(
-                f"expected a verifier of class {' or '.join(accepted) or 'none at all'}, "
-                f"found {class_name(verifier_class)} on chain {chain_id}",
-                hint="chain.accepted_classes says what you trust; local is for local chains only",
-            )
-
-
-def class_name(verifier_class: int) -> str:
-    """Return the name of a class, or its number when it has none."""
-    known = 0 <= verifier_class < len(VerifierClass.NAMES)
-    return VerifierClass.NAMES[verifier_class] if known else f"number {verifier_class}"
+        local = {VerifierClass.LOCAL} if chain_id in LOCAL_CHAIN_IDS else set()
+        check_class(verifier_class, self.accepted_classes | local, chain_id)

@@ -2,10 +2,11 @@
 
 from verifier_contracts.artifacts import load_artifact
 from zkml.audit.job_case import JobCase
-from zkml.audit.policy import INSECURE_SRS, class_name
+from zkml.audit.policy import INSECURE_SRS
 from zkml.core.identifiers import JobSpec, VerifierClass, circuit_id, job_id
 from zkml.core.job_machine import JobStatus, status_of
 from zkml.core.records import JobRequest, to_hex
+from zkml.core.verifier_classes import class_name
 from zkml.errors import (
     BindingError,
     EvidenceUnavailableError,

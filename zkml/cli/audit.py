@@ -29,7 +29,7 @@ def job(session: Session, job: str, rebuild: bool) -> None:
     Example: zkml audit job 0x5c...
     """
     from circuits.verification import verify_proof
-    from zkml.audit.evidence import Contracts
+    from zkml.audit.evidence import Contracts, unreachable_is_inconclusive
     from zkml.audit.job_audit import audit_job
     from zkml.audit.policy import AuditPolicy
     from zkml.cli.job import parse_job
@@ -37,18 +37,12 @@ def job(session: Session, job: str, rebuild: bool) -> None:
     from zkml.wiring import open_store
 
     job_id = parse_job(job)
-    market = open_market_of(session)
-    deployment = market.deployment
+    with unreachable_is_inconclusive():
+        market = open_market_of(session)
     report = audit_job(
         job_id,
         market.chain,
-        Contracts(
-            manager=deployment.manager.address,
-            registry=deployment.registry.address,
-            router=deployment.router.address,
-            token=deployment.token.address,
-            from_block=deployment.block,
-        ),
+        Contracts.of(market.deployment),
         open_store(session.home),
         AuditPolicy.from_settings(session.settings.chain),
         verify=verify_proof,

@@ -27,7 +27,7 @@ def open_proving_system(session: Session, name: str) -> Any:
     return open_system(
         name,
         limits=Limits(memory_bytes=prover.memory_limit_mib << 20, wall_seconds=prover.time_limit_seconds),
-        measurements=session.home.root / "measurements.json",
+        measurements=session.home.measurements,
         verbose=session.console.verbose > 0,
     )
 

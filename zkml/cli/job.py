@@ -36,6 +36,13 @@ def parse_job(text: str) -> bytes:
     return job_id
 
 
+def _trusted(session: Session, market: Any) -> frozenset[int]:
+    """Return the verifier classes that this requester trusts on this chain."""
+    from zkml.core.verifier_classes import accepted_classes
+
+    return accepted_classes(session.settings.chain.accepted_classes, market.chain.chain_id)
+
+
 @command.command(name="open")
 @click.argument("model")
 @click.option(
@@ -63,7 +70,7 @@ def open_(
     Example: zkml job open 0x1f... --input input.json --fee 2.5
     """
     from zkml.client import OpeningJournal, fetch_manifest, open_job, pack_input, resume_openings
-    from zkml.wiring import accepted_classes, open_store
+    from zkml.wiring import open_store
 
     market = open_market_of(session)
     account = account_of(session, "requester", market)
@@ -75,20 +82,22 @@ def open_(
     if dry_run:
         session.console.result(*_plan(market, account, number, packed, units, deadline))
         return
-    journal = OpeningJournal(session.home.root / "client")
+    journal = OpeningJournal(session.home.client)
     for resumed in resume_openings(market, journal):
         session.console.note(f"an interrupted opening is on chain: job 0x{resumed.job_id.hex()}")
-    opened = open_job(
-        market,
-        account,
-        journal,
-        model_id=number,
-        packed_input=packed,
-        fee=units,
-        max_total=units if max_total is None else market.token.parse(max_total),
-        deadline=deadline,
-        accepted_classes=accepted_classes(session.settings, is_local=market.chain.is_local),
-    )
+    with session.console.progress() as progress:
+        opened = open_job(
+            market,
+            account,
+            journal,
+            model_id=number,
+            packed_input=packed,
+            fee=units,
+            max_total=units if max_total is None else market.token.parse(max_total),
+            deadline=deadline,
+            accepted_classes=_trusted(session, market),
+            progress=progress,
+        )
     for warning in opened.warnings:
         session.console.note(f"note: {warning}")
     job = "0x" + opened.job_id.hex()
@@ -166,7 +175,7 @@ def wait(session: Session, job: str, timeout: float) -> None:
     """
     from zkml.adapters.system_clock import SystemClock
     from zkml.client import read_output, wait_for_settlement
-    from zkml.wiring import accepted_classes, open_store
+    from zkml.wiring import open_store
 
     market = open_market_of(session)
     job_id = parse_job(job)
@@ -175,7 +184,7 @@ def wait(session: Session, job: str, timeout: float) -> None:
     output = read_output(
         market,
         job_id,
-        accepted_classes=accepted_classes(session.settings, is_local=market.chain.is_local),
+        accepted_classes=_trusted(session, market),
         store=open_store(session.home),
     )
     value = {

@@ -90,7 +90,7 @@ def run(
             work=session.home.prover_work,
             prover=prover,
             chain=session.settings.chain,
-            measurements=session.home.root / "measurements.json",
+            measurements=session.home.measurements,
             progress=progress,
         )
         with node.journal:
@@ -161,7 +161,7 @@ def _preview(
         prover,
         session.settings.chain,
         work=session.home.prover_work,
-        measurements=session.home.root / "measurements.json",
+        measurements=session.home.measurements,
     )
     rows = [[job, verdict] for job, verdict in found]
     value = {"dry_run": True, "jobs": [{"job": job, "would": verdict} for job, verdict in found]}
@@ -175,7 +175,7 @@ def status(session: Session) -> None:
 
     Example: zkml prover status --json
     """
-    from prover_nodes.overview import read_all_statuses
+    from prover_nodes.status import read_all_statuses
 
     statuses = read_all_statuses(session.home.journal)
     value = {"markets": [{"market": scope, **found.as_json()} for scope, found in statuses]}

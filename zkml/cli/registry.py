@@ -79,7 +79,7 @@ def register(session: Session, bundle: Path, dry_run: bool) -> None:
             system,
             open_store(session.home),
             cache_dir=session.home.verifiers,
-            scratch=session.home.root / "publisher",
+            scratch=session.home.publisher,
             progress=progress,
         )
     model = f"{published.model_id:#066x}"

@@ -17,6 +17,7 @@ from zkml.core.identifiers import CircuitSpec, JobSpec, VerifierClass, job_id
 from zkml.core.progress import Progress, ProgressEvent, silent
 from zkml.core.records import to_hex
 from zkml.core.tensors import input_commitment
+from zkml.core.verifier_classes import check_class
 from zkml.errors import (
     ChainError,
     FormatError,
@@ -151,25 +152,8 @@ def check_model(market: Market, model_id: int, accepted_classes: frozenset[int])
             hint="its publisher has to activate it first",
         )
     spec = market.router.circuit(commitment.circuit_id)
-    check_class(spec, accepted_classes, is_local=market.chain.is_local)
+    check_class(spec.verifier_class, accepted_classes, market.chain.chain_id)
     return spec
-
-
-def check_class(spec: CircuitSpec, accepted_classes: frozenset[int], *, is_local: bool) -> None:
-    """Check that a circuit's verifier is of a class that the requester trusts.
-
-    Raises:
-        UnsuitableCircuitError: it is not, or it is a local one on a public chain.
-    """
-    found = spec.verifier_class
-    is_misplaced = found == VerifierClass.LOCAL and not is_local
-    if found not in accepted_classes or is_misplaced:
-        names = [VerifierClass.NAMES[number] for number in sorted(accepted_classes)]
-        raise UnsuitableCircuitError(
-            f"expected a verifier of class {' or '.join(names) or 'none at all'}, "
-            f"found {VerifierClass.NAMES[found]}",
-            hint="to trust it all the same, add its class to chain.accepted_classes",
-        )
 
 
 def _check_terms(market: Market, fee: int, max_total: int, deadline: int, input_uri: str) -> None:

@@ -10,12 +10,12 @@ from dataclasses import dataclass
 from marketplace.events import SettlementData
 from verifier_contracts.deployed_verifier import DeployedVerifier
 from zkml.client.inputs import fetch_manifest
-from zkml.client.openings import check_class
 from zkml.core.fixed_point import dequantize
 from zkml.core.job_machine import JobStatus, status_of
 from zkml.core.ports.store import ArtifactStore
 from zkml.core.records import to_hex
 from zkml.core.tensors import input_commitment, unpack_output
+from zkml.core.verifier_classes import check_class
 from zkml.errors import (
     ArtifactNotFoundError,
     BindingError,
@@ -83,7 +83,7 @@ def read_output(
         raise BindingError(f"expected one settlement of {to_hex(job_id)}, found {len(settlements)}")
     data = market.manager.events.settlement_data(settlements[0])
     spec = market.router.circuit(facts.circuit_id)
-    check_class(spec, accepted_classes, is_local=market.chain.is_local)
+    check_class(spec.verifier_class, accepted_classes, market.chain.chain_id)
     if input_commitment(data.packed_input) != facts.input_commitment:
         raise BindingError(f"expected the input of job {to_hex(job_id)}, found another in the settlement")
     verifier = DeployedVerifier(spec, market.chain.code, chain_id=market.chain.chain_id)

@@ -51,6 +51,21 @@ class Home:
         return self.root / "keys"
 
     @property
+    def client(self) -> Path:
+        """Signed openings of jobs, kept until they are mined."""
+        return self.root / "client"
+
+    @property
+    def measurements(self) -> Path:
+        """How long stages take on this machine."""
+        return self.root / "measurements.json"
+
+    @property
+    def publisher(self) -> Path:
+        """Witnesses of sample and genesis proofs while they are made."""
+        return self.root / "publisher"
+
+    @property
     def journal(self) -> Path:
         """The prover node's database."""
         return self.root / "prover" / "journal.sqlite"

@@ -30,6 +30,7 @@ from zkml.config.settings import Settings
 from zkml.core.job_machine import JobStatus
 from zkml.core.progress import Progress, silent
 from zkml.core.records import ProofRecord, from_hex, to_hex
+from zkml.core.verifier_classes import accepted_classes
 from zkml.demo.accounts import fund_roles, role_accounts
 from zkml.demo.balances import compare, snapshot
 from zkml.demo.cheats import Claimed, attempt_all
@@ -44,7 +45,7 @@ from zkml.demo.node import (
 from zkml.demo.report import Attempt, DemoReport, JobRow
 from zkml.errors import PaymentMismatchError, VerificationError
 from zkml.publish.publication import Publication, publish
-from zkml.wiring import Market, accepted_classes, bind, open_store
+from zkml.wiring import Market, bind, open_store
 
 FEE = 2_500_000
 HONEST_JOBS = 3
@@ -77,7 +78,7 @@ class _Tour:
 
     @property
     def classes(self) -> frozenset[int]:
-        return accepted_classes(self.settings, is_local=True)
+        return accepted_classes(self.settings.chain.accepted_classes, self.market.chain.chain_id)
 
 
 def run_tour(settings: Settings, home: Home, progress: Progress = silent) -> DemoReport:
@@ -97,11 +98,11 @@ def run_tour(settings: Settings, home: Home, progress: Progress = silent) -> Dem
         ZkmlError: a step failed; what was made before stays and is used again.
     """
     began = time.monotonic()
-    with lock_home(home, "demo"):
+    with lock_home(home, "demo"), lock_home(home, "prover"):
         limits = Limits(
             settings.prover.memory_limit_mib << 20, wall_seconds=settings.prover.time_limit_seconds
         )
-        system = open_system("ezkl", limits=limits, measurements=home.root / "measurements.json")
+        system = open_system("ezkl", limits=limits, measurements=home.measurements)
         prepared = prepare(home, system, progress)
         with running_chain(settings, home, progress) as chain:
             tour = _set_up(settings, home, progress, chain, system, prepared)
@@ -132,7 +133,7 @@ def _set_up(  # noqa: PLR0917  (each is a part of the tour)
         prepared=prepared,
         accounts=accounts,
         store=open_store(home),
-        journal=OpeningJournal(home.root / "client"),
+        journal=OpeningJournal(home.client),
         movable=can_move_clock(chain),
     )
     tour.publication = publish(
@@ -142,7 +143,7 @@ def _set_up(  # noqa: PLR0917  (each is a part of the tour)
         system,
         tour.store,
         cache_dir=home.verifiers,
-        scratch=home.root / "publisher",
+        scratch=home.publisher,
         progress=progress,
     )
     return tour
@@ -194,7 +195,7 @@ def _build_prover(tour: _Tour) -> Node:
         work=tour.home.prover_work,
         prover=tour.settings.prover,
         chain=tour.settings.chain,
-        measurements=tour.home.root / "measurements.json",
+        measurements=tour.home.measurements,
         progress=tour.progress,
     )
 
@@ -337,12 +338,4 @@ def _audit(tour: _Tour, jobs: list[bytes]) -> dict[str, str]:
 
 def audit_one(market: Market, job_id: bytes, store: DirectoryStore, policy: AuditPolicy) -> Report:
     """Audit one job of a market; see `audit_job`."""
-    deployment = market.deployment
-    contracts = Contracts(
-        manager=deployment.manager.address,
-        registry=deployment.registry.address,
-        router=deployment.router.address,
-        token=deployment.token.address,
-        from_block=deployment.block,
-    )
-    return audit_job(job_id, market.chain, contracts, store, policy)
+    return audit_job(job_id, market.chain, Contracts.of(market.deployment), store, policy)

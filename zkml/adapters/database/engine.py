@@ -4,6 +4,8 @@ SQLite runs in WAL mode and flushes each commit to disk: what was committed surv
 """
 
 import contextlib
+import sqlite3
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -16,6 +18,7 @@ from zkml.errors import ConfigError, StorageError, ToolchainError
 BUSY_TIMEOUT_SECONDS = 10.0
 """How long a write waits for another process to finish its own."""
 
+_BUSY_PAUSE_SECONDS = 0.02
 _WRITES = "zkml_writes"
 
 _SQLITE_SETTINGS = (
@@ -112,9 +115,23 @@ def _configure_sqlite(connection: Any, _record: Any) -> None:
     cursor = connection.cursor()
     try:
         for statement in _SQLITE_SETTINGS:
-            cursor.execute(statement)
+            _execute_patiently(cursor, statement)
     finally:
         cursor.close()
+
+
+def _execute_patiently(cursor: Any, statement: str) -> None:
+    """Execute, and wait for other processes: SQLite itself does not when it enters WAL mode."""
+    deadline = time.monotonic() + BUSY_TIMEOUT_SECONDS
+    while True:
+        try:
+            cursor.execute(statement)
+        except sqlite3.OperationalError as error:
+            if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY or time.monotonic() >= deadline:
+                raise
+            time.sleep(_BUSY_PAUSE_SECONDS)
+        else:
+            return
 
 
 def _begin_sqlite(connection: Connection) -> None:

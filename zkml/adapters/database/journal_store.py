@@ -200,12 +200,14 @@ class JournalStore:
         with write(self._engine) as connection:
             connection.execute(insert(TRANSACTIONS).values(**_values(row)))
 
-    def abandon_transaction(self, transaction: str, reason: str) -> None:
-        """Note why a transaction is not sent any more."""
+    def abandon_transaction(self, scope: str, transaction: str, reason: str) -> None:
+        """Note why a transaction is not sent any more in `scope`."""
+        of_scope = select(REQUESTS.c.digest).where(REQUESTS.c.scope == scope)
+        chosen = update(TRANSACTIONS).where(
+            TRANSACTIONS.c.hash == transaction, TRANSACTIONS.c.request.in_(of_scope)
+        )
         with write(self._engine) as connection:
-            connection.execute(
-                update(TRANSACTIONS).where(TRANSACTIONS.c.hash == transaction).values(abandoned=reason)
-            )
+            connection.execute(chosen.values(abandoned=reason))
 
     def _rows(self, query: Any) -> list[RowMapping]:
         with database_errors(self._engine), self._engine.connect() as connection:

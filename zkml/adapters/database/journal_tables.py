@@ -71,7 +71,8 @@ TRANSACTIONS = Table(
     Column("request", _DIGEST, nullable=False),
     Column("purpose", String(16), nullable=False),
     Column("attempt", Integer, nullable=False),
-    Column("hash", String(66), nullable=False, unique=True),
+    # Not unique: on two chains of one id, an account's first transactions may be the same to the byte.
+    Column("hash", String(66), nullable=False),
     Column("raw", LargeBinary, nullable=False),
     Column("sender", String(42), nullable=False),
     Column("nonce", BigInteger, nullable=False),

@@ -23,7 +23,6 @@ from ezkl_circuits import SAMPLES, lab
 
 from prover_nodes.build import build_node
 from prover_nodes.chain_port import ChainMarket, ChainTransactions
-from prover_nodes.clock import SystemClock
 from prover_nodes.journal import CaseState, Purpose, Stage, open_journal
 from prover_nodes.node import Node
 from prover_nodes.outbox import Outbox
@@ -34,6 +33,7 @@ from zkml.adapters.evm.anvil import Anvil
 from zkml.adapters.evm.rpc import Chain
 from zkml.adapters.evm.timetravel import pass_time
 from zkml.adapters.store.directory import DirectoryStore
+from zkml.adapters.system_clock import SystemClock
 from zkml.config.settings import Settings
 from zkml.core.digests import digest_bytes
 from zkml.core.identifiers import JobSpec, VerifierClass
@@ -366,7 +366,7 @@ def wait_for_stage(path: Path, scope: str, job: str, stage: Stage, process) -> N
     raise AssertionError(f"the node ended with {process.returncode} before {stage}")
 
 
-@pytest.mark.parametrize("stage", [Stage.WITNESS, Stage.CLAIM, Stage.PROVE])
+@pytest.mark.parametrize("stage", [Stage.CLAIM, Stage.PROVE])
 def test_node__real_ezkl_killed_by_sigkill__the_next_one_finishes_the_job(
     ezkl_market, requester, prover, tmp_path, stage
 ):

@@ -7,6 +7,13 @@ import pytest
 KEPT = {"ZKML_NODE", "ZKML_NODE_MODULES", "ZKML_ANVIL", "ZKML_FORGE"}
 
 
+def pytest_addoption(parser):
+    """Add the option that rewrites golden files."""
+    parser.addoption(
+        "--write-golden", action="store_true", help="rewrite golden files from what is there now"
+    )
+
+
 @pytest.fixture(autouse=True)
 def without_settings(monkeypatch):
     """Remove the developer's own ZKML_ variables, so that no test depends on them."""

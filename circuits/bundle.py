@@ -7,9 +7,11 @@ A bundle is built in a directory beside its place and renamed into it when it is
 one is never found. Opening hashes every file, so a half-copied one is never opened.
 """
 
+import glob
 import os
 import shutil
 import tempfile
+import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,6 +26,8 @@ from zkml.errors import ArtifactNotFoundError, DigestMismatchError, ManifestErro
 
 MANIFEST_NAME = "manifest.json"
 MAX_MANIFEST_BYTES = 1 << 20
+ABANDONED_SECONDS = 24 * 3600
+"""A half-built bundle that nobody has touched for a day belongs to a process that was killed."""
 _HINT = "rebuild or re-download the bundle"
 
 VERIFYING_ROLES: tuple[FileRole, ...] = ("settings", "verifying_key", "verification_srs")
@@ -115,6 +119,7 @@ def write_bundle(target: Path, build: Callable[[Path], BundleManifest]) -> Bundl
     """
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
+        _sweep(target)
         staged = Path(tempfile.mkdtemp(prefix=f".{target.name}.", suffix=".partial", dir=target.parent))
         try:
             manifest = build(staged)
@@ -133,6 +138,13 @@ def write_bundle(target: Path, build: Callable[[Path], BundleManifest]) -> Bundl
             path=target,
         ) from error
     return Bundle.open(target)
+
+
+def _sweep(target: Path) -> None:
+    """Remove what killed compilations of this bundle left behind; a young one may still be at work."""
+    for rest in target.parent.glob(f".{glob.escape(target.name)}.*.partial"):
+        if time.time() - rest.stat().st_mtime > ABANDONED_SECONDS:
+            shutil.rmtree(rest, ignore_errors=True)
 
 
 def describe_files(directory: Path, names: dict[FileRole, str]) -> dict[FileRole, FileEntry]:

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from verifier_contracts.bindings import BoundContract
+from verifier_contracts.proof_bytes import SETTLE, proof_in_calldata, proof_in_logs
 from zkml.adapters.evm.abi import Event
 from zkml.core.digests import keccak256
 from zkml.core.job_machine import JobStatus
@@ -55,7 +56,15 @@ class JobEnded:
 
 @dataclass(frozen=True, slots=True)
 class SettlementData:
-    """What the settling transaction gave to the contract, read from its calldata."""
+    """What the contract was given to settle a job.
+
+    Attributes:
+        settled: the settlement's event.
+        sender: who signed the transaction; not the prover where the prover is a contract.
+        packed_input: the input that was proved.
+        packed_output: the output that was proved.
+        proof: the proof.
+    """
 
     settled: JobSettled
     sender: str
@@ -135,33 +144,30 @@ class JobEvents:
         return None
 
     def settlement_data(self, settled: JobSettled) -> SettlementData:
-        """Return input, output and proof from the calldata of a settling transaction.
+        """Return input, output and proof of a settlement: from calldata, or from the event in its place.
 
         Raises:
-            EvidenceUnavailableError: the node no longer has it, or it called another contract first.
-            BindingError: the calldata is of another job, output or proof than the event.
+            EvidenceUnavailableError: the node no longer has the transaction, its receipt or that event.
+            BindingError: what was given is of another job, output or proof than the settlement's event.
             RpcError: see `Chain.request`.
         """
-        found = self._contract.chain.transaction(settled.where.transaction)
-        if found is None or found.target != self._contract.address:
-            where = "none" if found is None else f"a call of {found.target}"
-            raise EvidenceUnavailableError(
-                f"expected the settling transaction of {to_hex(settled.job_id)}, found {where}",
-                hint="ask a node that keeps old transactions; a settlement through another contract "
-                "hides its proof",
-                transaction=settled.where.transaction,
-            )
-        try:
-            values = self._contract.decode_call("settle", found.data)
-        except FormatError as error:
-            raise EvidenceUnavailableError(error.message, transaction=settled.where.transaction) from error
-        carried = (values["jobId"], values["output"], keccak256(values["proof"]))
+        name, chain, address = settled.where.transaction, self._contract.chain, self._contract.address
+        sent = chain.transaction(name)
+        if sent is None:
+            raise _forgotten(settled, "settling transaction")
+        given = proof_in_calldata(SETTLE, address, sent)
+        if given is None:
+            receipt = chain.receipt(name)
+            if receipt is None:
+                raise _forgotten(settled, "receipt of the settling transaction")
+            given = proof_in_logs(SETTLE, address, settled.job_id, receipt.logs)
+        carried = (given.subject, given.packed_output, keccak256(given.proof))
         if carried != (settled.job_id, settled.packed_output, settled.proof_digest):
             raise BindingError(
-                f"expected calldata of the settlement of {to_hex(settled.job_id)}, "
-                f"found another job, output or proof in {settled.where.transaction}"
+                f"expected the bytes of the settlement of {to_hex(settled.job_id)}, "
+                f"found another job, output or proof in {name}"
             )
-        return SettlementData(settled, found.sender, values["input"], values["output"], values["proof"])
+        return SettlementData(settled, sent.sender, given.packed_input, given.packed_output, given.proof)
 
     def _find(self, event: str, job_id: bytes) -> Iterator[Event]:
         return self._contract.find_events(event, {"jobId": job_id}, from_block=self._from_block)
@@ -188,6 +194,14 @@ class JobEvents:
             },
             where=f"transaction {event.log.transaction}",
         )
+
+
+def _forgotten(settled: JobSettled, what: str) -> EvidenceUnavailableError:
+    return EvidenceUnavailableError(
+        f"expected the {what} of {to_hex(settled.job_id)}, found none",
+        hint="ask a node that keeps old transactions",
+        transaction=settled.where.transaction,
+    )
 
 
 def _settled(event: Event) -> JobSettled:

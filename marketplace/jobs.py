@@ -12,7 +12,7 @@ from zkml.adapters.evm.transactions import DryRun, OnSigned, SignedTransaction, 
 from zkml.core import identifiers
 from zkml.core.identifiers import JobSpec
 from zkml.core.job_machine import JobFacts, JobStatus, status_of
-from zkml.errors import BindingError, JobNotFoundError
+from zkml.errors import BindingError, JobNotFoundError, RpcError
 
 
 class JobManagerBinding:
@@ -200,7 +200,7 @@ class JobManagerBinding:
             circuit_id=circuit_id,
             input_commitment=commitment,
             deadline=deadline,
-            outcome=JobStatus(outcome),
+            outcome=self._status(outcome),
         )
 
     def status(self, job_id: bytes) -> JobStatus:
@@ -214,11 +214,15 @@ class JobManagerBinding:
 
     def status_on_chain(self, job_id: bytes) -> JobStatus:
         """Return the status that the contract derives; equal to `status`, and NONE for no job."""
-        return JobStatus(self.contract.call("statusOf", job_id, block=self.chain.head))
+        return self._status(self.contract.call("statusOf", job_id, block=self.chain.head))
 
     def context_of(self, job_id: bytes, prover: str) -> bytes:
         """Return what a proof for `prover` is bound to, 32 bytes; asks nobody."""
         return identifiers.job_context(self.chain.chain_id, self.address, job_id, prover)
+
+    def nonces_of(self, requester: str, *, block: BlockTag = "latest") -> int:
+        """Return how many jobs an account has opened."""
+        return int(self.contract.call("nonces", requester, block=block))
 
     def collateral_for(self, fee: int) -> int:
         """Return what a claim of a job with this fee locks, as the contract computes it."""
@@ -253,3 +257,9 @@ class JobManagerBinding:
             min_duration_seconds=shortest,
             max_duration_seconds=longest,
         )
+
+    def _status(self, number: int) -> JobStatus:
+        try:
+            return JobStatus(number)
+        except ValueError as error:
+            raise RpcError(f"expected a job status, found {number} at {self.address}") from error

@@ -9,10 +9,7 @@ from verifier_contracts.bindings import BoundContract
 from zkml.adapters.evm.answers import TransactionReceipt
 from zkml.adapters.evm.rpc import Chain
 from zkml.adapters.evm.transactions import OnSigned, ignore_signed
-from zkml.errors import ConfigError, InsufficientFundsError, RpcError
-
-MAX_DECIMALS = 36
-MAX_SYMBOL_CHARACTERS = 16
+from zkml.errors import ConfigError, InsufficientFundsError
 
 _AMOUNT = re.compile(r"[0-9]{1,60}(?:\.[0-9]{1,36})?")
 
@@ -48,46 +45,32 @@ def format_amount(units: int, decimals: int, symbol: str) -> str:
 
 
 class PaymentToken:
-    """An ERC-20 at an address."""
+    """An ERC-20 at an address.
 
-    def __init__(self, chain: Chain, address: str) -> None:
+    Attributes:
+        decimals: how many its amounts have.
+        symbol: its name for people.
+    """
+
+    def __init__(self, chain: Chain, address: str, *, decimals: int, symbol: str) -> None:
+        """Bind it; decimals and symbol are the deployment record's, never an endpoint's word."""
         self.chain = chain
         self.contract = BoundContract(chain, load_artifact("LocalPaymentToken"), address)
-        self._decimals: int | None = None
-        self._symbol: str | None = None
+        self.decimals = decimals
+        self.symbol = symbol
 
     @property
     def address(self) -> str:
         """Where it is, checksummed."""
         return self.contract.address
 
-    def decimals(self) -> int:
-        """Return how many decimals its amounts have.
-
-        Raises:
-            RpcError: the contract says something absurd; see also `Chain.request`.
-        """
-        if self._decimals is None:
-            found = int(self.contract.call("decimals"))
-            if found > MAX_DECIMALS:
-                raise RpcError(f"expected at most {MAX_DECIMALS} decimals, found {found} in {self.address}")
-            self._decimals = found
-        return self._decimals
-
-    def symbol(self) -> str:
-        """Return its name for people; what cannot be printed on one short line is left out."""
-        if self._symbol is None:
-            found = str(self.contract.call("symbol"))
-            self._symbol = "".join(letter for letter in found if letter.isprintable())[:MAX_SYMBOL_CHARACTERS]
-        return self._symbol
-
     def parse(self, text: str) -> int:
         """Read an amount of this token; see `parse_amount`."""
-        return parse_amount(text, self.decimals())
+        return parse_amount(text, self.decimals)
 
     def show(self, units: int) -> str:
         """Write an amount of this token; see `format_amount`."""
-        return format_amount(units, self.decimals(), self.symbol())
+        return format_amount(units, self.decimals, self.symbol)
 
     def balance_of(self, account: str) -> int:
         """Return what an account has, in the smallest unit."""
@@ -119,7 +102,7 @@ class PaymentToken:
         Raises:
             ChainError: see `BoundContract.transact`.
         """
-        return self.contract.transact(account, "approve", spender, units, on_signed=on_signed)
+        return self.contract.transact_repeatable(account, "approve", spender, units, on_signed=on_signed)
 
     def ensure_allowance(self, account: LocalAccount, spender: str, units: int) -> TransactionReceipt | None:
         """Allow `spender` to take `units` unless it may already; raises as `approve` does."""

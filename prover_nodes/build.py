@@ -40,6 +40,7 @@ def build_node(
     store: ArtifactStore,
     journal: Path | str,
     work: Path,
+    verifiers: Path,
     prover: ProverSettings,
     chain: ChainSettings,
     measurements: Path | None = None,
@@ -57,6 +58,7 @@ def build_node(
         store: inputs by content address.
         journal: SQLite file, or database URL.
         work: private directory for witnesses.
+        verifiers: folder of compiled verifiers, which the chain's are compared with.
         prover: fees, limits, margins.
         chain: accepted classes, confirmations, time limits.
         measurements: file that remembers how long proofs take; in memory when None.
@@ -68,7 +70,9 @@ def build_node(
     """
     market = ChainMarket(manager, router, token, account.address, first_block=first_block)
     policy = policy_of(manager.chain, prover, chain)
-    circuits = open_circuits(bundles, prover=prover, work=work, measurements=measurements)
+    circuits = open_circuits(
+        bundles, prover=prover, work=work, verifiers=verifiers, measurements=measurements
+    )
     kept = open_journal(journal, market.scope)
     outbox = Outbox(
         transactions=ChainTransactions(manager.chain, account),
@@ -101,7 +105,12 @@ def policy_of(chain: Chain, prover: ProverSettings, settings: ChainSettings) -> 
 
 
 def open_circuits(
-    bundles: Sequence[Bundle], *, prover: ProverSettings, work: Path, measurements: Path | None = None
+    bundles: Sequence[Bundle],
+    *,
+    prover: ProverSettings,
+    work: Path,
+    verifiers: Path,
+    measurements: Path | None = None,
 ) -> dict[bytes, Circuit]:
     """Return circuits by the digest of their verifying key, under which the router pins them.
 
@@ -109,6 +118,7 @@ def open_circuits(
         bundles: opened with all roles.
         prover: memory and time of a proving process.
         work: private directory for witnesses.
+        verifiers: folder of compiled verifiers.
         measurements: file that remembers how long proofs take; in memory when None.
 
     Raises:
@@ -118,6 +128,6 @@ def open_circuits(
     circuits: dict[bytes, Circuit] = {}
     for bundle in bundles:
         system = open_system(bundle.manifest.system, limits=limits, measurements=measurements)
-        circuit = BundleCircuit(bundle, system, work, limits)
+        circuit = BundleCircuit(bundle, system, work=work, verifiers=verifiers, limits=limits)
         circuits[circuit.verifying_key_digest] = circuit
     return circuits

@@ -1,7 +1,6 @@
 """The market and one account's transactions, over the bindings of the contracts."""
 
 from collections.abc import Iterator
-from functools import cache
 
 from eth_account.signers.local import LocalAccount
 
@@ -46,8 +45,6 @@ class ChainMarket:
         self._chain = manager.chain
         self.account = account
         self.first_block = first_block
-        # What a circuit id stands for never changes, so it is asked for once.
-        self._circuit = cache(router.circuit)
 
     @property
     def chain_id(self) -> int:
@@ -81,7 +78,16 @@ class ChainMarket:
 
     def circuit(self, circuit_id: bytes) -> CircuitSpec:
         """Return what a circuit is pinned to; see `VerifierRouter.circuit`."""
-        return self._circuit(circuit_id)
+        return self._router.circuit(circuit_id)
+
+    def code_of(self, address: str) -> bytes:
+        """Return the runtime code at an address; empty when there is none."""
+        return self._chain.code(address)
+
+    def claimed_jobs(self) -> list[bytes]:
+        """Return the ids of all jobs that this prover ever claimed, oldest first."""
+        claims = self._manager.events.claims(from_block=self.first_block)
+        return [claim.job_id for claim in claims if claim.prover == self.account]
 
     def claim_of(self, job_id: bytes) -> FoundMove | None:
         """Return this prover's claim of a job, or None."""

@@ -4,9 +4,14 @@ from pathlib import Path
 
 from circuits.bundle import Bundle
 from circuits.port import ProofSystem, WitnessResult
+from circuits.sample import prove_sample
 from circuits.verification import verify_proof
+from circuits.verifier_source import verifier_source
+from verifier_contracts.codegen import compile_verifier
+from verifier_contracts.gas_limit import least_gas_limit, measured_gas_limit
 from zkml.adapters.process.child import Limits
 from zkml.core.digests import digest_bytes, keccak256
+from zkml.core.identifiers import proof_system_id
 from zkml.core.progress import Progress
 from zkml.core.records import ProofFile, to_hex
 from zkml.core.tensors import InputDomain, TensorLayout
@@ -20,23 +25,48 @@ class BundleCircuit:
     made. Losing it costs nothing: it is computed again.
     """
 
-    def __init__(self, bundle: Bundle, system: ProofSystem, work: Path, limits: Limits) -> None:
+    def __init__(
+        self, bundle: Bundle, system: ProofSystem, *, work: Path, verifiers: Path, limits: Limits
+    ) -> None:
         """Use a bundle whose files were just checked.
 
         Args:
             bundle: opened with all roles.
             system: the proof system that its manifest names.
             work: directory for witnesses.
+            verifiers: folder of compiled verifiers.
             limits: memory and time of the verifying process.
         """
         self._bundle = bundle
         self._system = system
         self._work = work
+        self._verifiers = verifiers
         self._limits = limits
+        self._verifier_code: bytes | None = None
         self.name = bundle.manifest.name
         self.verifying_key_digest = digest_bytes(bundle.manifest.verifying_key)
         self.layout: TensorLayout = bundle.manifest.tensor_layout
         self.domain: InputDomain = bundle.manifest.input_domain
+        self.proof_system_id = proof_system_id(bundle.manifest.proof_system)
+
+    def verifier_code(self) -> bytes:
+        """Return the code that the key generates; generated once a process, compiled once a machine."""
+        if self._verifier_code is None:
+            source = verifier_source(self._bundle)
+            self._verifier_code = compile_verifier(source, cache_dir=self._verifiers).runtime_code
+        return self._verifier_code
+
+    def least_gas_limit(self, *, progress: Progress) -> int:
+        """Return the least gas limit that suffices; proves a sample where it was not measured before."""
+        code = self.verifier_code()
+        measured = measured_gas_limit(
+            code,
+            keccak256(code),
+            self.layout,
+            lambda: prove_sample(self._bundle, self._system, scratch=self._work, progress=progress),
+            cache_dir=self._verifiers,
+        )
+        return least_gas_limit(measured)
 
     def expected_prove_seconds(self) -> float | None:
         """Return how long a proof should take here, or None when nobody knows yet."""

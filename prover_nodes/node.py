@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
+from prover_nodes.agenda import Agenda
 from prover_nodes.journal import UNFINISHED, Case, CaseState, Journal
 from prover_nodes.pipeline import Pipeline
 from prover_nodes.policy import Skip
@@ -133,6 +134,7 @@ class Node:
         self._pipeline = pipeline
         self._poll_seconds = poll_seconds
         self._stop = threading.Event()
+        self._agenda = Agenda(pipeline.screen)
 
     @property
     def journal(self) -> Journal:
@@ -143,31 +145,27 @@ class Node:
         """Look at the market once and take each job as far as it goes.
 
         Args:
-            job_ids: these jobs alone, given up earlier or not; all unfinished ones when None.
+            job_ids: these jobs alone, given up earlier or not; when None, those of `Agenda.draw_up`.
 
         Raises:
             JobNotFoundError: one of `job_ids` does not exist.
             RpcError: the market cannot be read.
             StorageError: the journal cannot be written.
         """
-        journal = self.journal
         if job_ids is None:
-            seen = watch_market(self._pipeline.market, journal)
-            # Those with collateral at stake come first, and so do transactions kept for them.
-            cases = journal.cases(UNFINISHED)
+            seen = watch_market(self._pipeline.market, self.journal)
+            cases = _furthest(self.journal.cases(UNFINISHED))
+            chosen = self._agenda.draw_up(cases, self._pipeline.market.now())
         else:
             seen = 0
-            requests = [look_up(job_id, self._pipeline.market, journal) for job_id in job_ids]
-            cases = [journal.case_of(request.job_id) for request in requests]
-        # A reorg may open a job a second time, in another block; the case that is further on comes first.
-        by_job: dict[str, Case] = {}
-        for case in cases:
-            by_job.setdefault(case.request.job_id, case)
+            requests = [look_up(job_id, self._pipeline.market, self.journal) for job_id in job_ids]
+            cases = _furthest([self.journal.case_of(request.job_id) for request in requests])
+            chosen = ((case, None) for case in cases)
         outcomes: list[JobOutcome] = []
-        for case in by_job.values():
+        for case, skip in chosen:
             if self._stop.is_set():
                 break
-            outcomes.append(self._work_on(case))
+            outcomes.append(self._leave(case, skip) if skip else self._work_on(case))
         return RunReport(seen, tuple(outcomes))
 
     def run(self, stop: threading.Event) -> None:
@@ -199,13 +197,19 @@ class Node:
         except ZkmlError as error:
             return self._failed(case, error)
         if isinstance(result, Skip):
-            state = CaseState.CLOSED if result.is_final else self.journal.case(case.digest).state
-            self.journal.mark(case, state, result.reason)
-            _log.info("job %s left alone: %s", job, result.reason)
-            return JobOutcome(job, OutcomeKind.SKIPPED, result.reason)
+            return self._leave(case, result)
         self.journal.mark(case, CaseState.SETTLED)
         _log.info("job %s settled in %s, fee %s", job, result.transaction, result.fee)
         return JobOutcome(job, OutcomeKind.SETTLED, settlement=result)
+
+    def _leave(self, case: Case, skip: Skip) -> JobOutcome:
+        job = case.request.job_id
+        state = CaseState.CLOSED if skip.is_final else self.journal.case(case.digest).state
+        self.journal.mark(case, state, skip.reason)
+        if skip.is_standing:
+            self._agenda.set_aside(case)
+        _log.info("job %s left alone: %s", job, skip.reason)
+        return JobOutcome(job, OutcomeKind.SKIPPED, skip.reason)
 
     def _failed(self, case: Case, error: ZkmlError) -> JobOutcome:
         job = case.request.job_id
@@ -217,3 +221,11 @@ class Node:
         _log.warning("job %s %s: %s", job, "given up" if given_up else "delayed", reason)
         kind = OutcomeKind.GIVEN_UP if given_up else OutcomeKind.DELAYED
         return JobOutcome(job, kind, reason, error=error)
+
+
+def _furthest(cases: Sequence[Case]) -> list[Case]:
+    """Return one case for each job: the first, which is further on where a reorg opened it twice."""
+    by_job: dict[str, Case] = {}
+    for case in cases:
+        by_job.setdefault(case.request.job_id, case)
+    return list(by_job.values())

@@ -7,18 +7,28 @@ where it stood, and nothing that costs money is done twice.
 import logging
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from prover_nodes.journal import AnyRecord, Case, CaseState, Journal, Purpose, Stage
 from prover_nodes.outbox import Outbox
-from prover_nodes.policy import Policy, Skip, SkipCode, evaluate, evaluate_status, is_claimed_by
+from prover_nodes.policy import (
+    Policy,
+    Skip,
+    SkipCode,
+    evaluate,
+    evaluate_request,
+    evaluate_status,
+    is_claimed_by,
+)
 from prover_nodes.ports import Circuit, Market
 from prover_nodes.services.check import check_proof
 from prover_nodes.services.claim import claim_job
 from prover_nodes.services.fetch import FetchedInput, fetch_input
+from prover_nodes.services.inspect import inspect_gas_limit, inspect_verifier
 from prover_nodes.services.prove import prove_claim
 from prover_nodes.services.settle import find_settlement, settle_claim
 from prover_nodes.services.witness import make_witness
+from zkml.core.identifiers import CircuitSpec
 from zkml.core.job_machine import JobFacts, JobStatus
 from zkml.core.ports.store import ArtifactStore
 from zkml.core.progress import Progress, ProgressEvent
@@ -64,6 +74,8 @@ class Pipeline:
         policy: which jobs it takes on.
         input_limit_bytes: largest input to read by content address.
         progress: told where each stage is.
+        specs: what circuit ids that were asked for are pinned to, which never changes.
+        verdicts: what an inspection of the code behind a circuit id found, which never changes either.
     """
 
     market: Market
@@ -74,6 +86,14 @@ class Pipeline:
     policy: Policy
     input_limit_bytes: int
     progress: Progress
+    specs: dict[bytes, CircuitSpec] = field(default_factory=dict)
+    verdicts: dict[bytes, Skip | None] = field(default_factory=dict)
+
+    def screen(self, request: JobRequest, now: int) -> Skip | None:
+        """Judge a waiting job by its opening and what is known of its circuit; asks nobody."""
+        spec = self.specs.get(from_hex(request.circuit_id))
+        circuit = None if spec is None else self.circuits.get(spec.verifying_key_digest)
+        return evaluate_request(request, spec, circuit, self.policy, now=now)
 
     def run(self, case: Case) -> SettlementRecord | Skip:
         """Take a job as far as it goes now.
@@ -138,14 +158,31 @@ class Pipeline:
         return facts
 
     def _take_on(self, facts: JobFacts) -> Circuit:
-        """Return the job's circuit, unless the policy leaves the job alone."""
-        spec = self.market.circuit(facts.circuit_id)
+        """Return the job's circuit, unless the policy or its verifier's code speaks against the job."""
+        spec = self._spec(facts.circuit_id)
         circuit = self.circuits.get(spec.verifying_key_digest)
         now, prover = self.market.now(), self.market.account
         skip = evaluate(facts, spec, circuit, self.policy, prover=prover, now=now)
         if skip is not None or circuit is None:
             raise _LeftAloneError(skip or Skip(SkipCode.UNKNOWN_CIRCUIT, "no bundle"))
+        if not is_claimed_by(facts, prover):
+            skip = self._inspect(facts.circuit_id, spec, circuit)
+            if skip is not None:
+                raise _LeftAloneError(skip)
         return circuit
+
+    def _spec(self, circuit_id: bytes) -> CircuitSpec:
+        if circuit_id not in self.specs:
+            self.specs[circuit_id] = self.market.circuit(circuit_id)
+        return self.specs[circuit_id]
+
+    def _inspect(self, circuit_id: bytes, spec: CircuitSpec, circuit: Circuit) -> Skip | None:
+        """Return why no collateral may depend on this circuit's verifier; looked into once."""
+        if circuit_id not in self.verdicts:
+            self.verdicts[circuit_id] = inspect_verifier(
+                spec, circuit, code_of=self.market.code_of, chain_id=self.market.chain_id
+            ) or inspect_gas_limit(spec, circuit, progress=self.progress)
+        return self.verdicts[circuit_id]
 
     def _fetch(self, case: Case) -> FetchedInput:
         try:

@@ -1,4 +1,4 @@
-"""Which jobs the node takes on: one pure function from facts to a reason to leave a job alone."""
+"""Which jobs the node takes on: pure functions from facts to a reason to leave a job alone."""
 
 from dataclasses import dataclass
 from enum import StrEnum
@@ -6,6 +6,7 @@ from enum import StrEnum
 from prover_nodes.ports import Circuit
 from zkml.core.identifiers import CircuitSpec
 from zkml.core.job_machine import JobFacts, JobStatus, status_of
+from zkml.core.records import JobRequest
 from zkml.core.verifier_classes import class_name
 
 BLOCK_SECONDS = 12.0
@@ -21,10 +22,16 @@ class SkipCode(StrEnum):
     CLAIMED_BY_OTHER = "claimed-by-other"
     UNKNOWN_CIRCUIT = "unknown-circuit"
     CLASS_REFUSED = "class-refused"
+    FOREIGN_VERIFIER = "foreign-verifier"
     FEE_TOO_LOW = "fee-too-low"
     DEADLINE_TOO_NEAR = "deadline-too-near"
     INPUT_UNAVAILABLE = "input-unavailable"
     UNPROVABLE_INPUT = "unprovable-input"
+
+
+_STANDING = frozenset(
+    {SkipCode.UNKNOWN_CIRCUIT, SkipCode.CLASS_REFUSED, SkipCode.FOREIGN_VERIFIER, SkipCode.FEE_TOO_LOW}
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +52,11 @@ class Skip:
     def reason(self) -> str:
         """Code and note on one line."""
         return f"{self.code}: {self.note}"
+
+    @property
+    def is_standing(self) -> bool:
+        """Whether only another start of the node, with other settings or bundles, could change it."""
+        return self.code in _STANDING
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,12 +97,30 @@ def evaluate(
     skip = evaluate_status(facts, prover=prover, now=now) or _evaluate_circuit(spec, circuit, policy)
     if skip is not None or is_claimed_by(facts, prover):
         return skip
-    if facts.fee < policy.min_fee:
-        return Skip(SkipCode.FEE_TOO_LOW, f"{facts.fee} offered, {policy.min_fee} asked")
-    needed = needed_seconds(circuit, policy)
-    if facts.deadline - now < needed:
-        return Skip(SkipCode.DEADLINE_TOO_NEAR, f"{facts.deadline - now} s left, {needed:.0f} s needed")
-    return None
+    return _evaluate_fee(facts.fee, policy) or _evaluate_time(facts.deadline - now, circuit, policy)
+
+
+def evaluate_request(
+    request: JobRequest, spec: CircuitSpec | None, circuit: Circuit | None, policy: Policy, *, now: int
+) -> Skip | None:
+    """Decide by a job's opening alone whether to leave it alone; for jobs that the node has not claimed.
+
+    Args:
+        request: the job as it was opened.
+        spec: what its circuit is pinned to; None while nobody asked, and then nothing speaks against it.
+        circuit: the circuit with that verifying key, if the node has it.
+        policy: what the node asks.
+        now: chain time in seconds.
+
+    Returns:
+        Why it is left alone, or None when the chain has to be asked.
+    """
+    if now > request.deadline:
+        return Skip(SkipCode.NOT_OPEN, "expired", is_final=True)
+    skip = _evaluate_fee(int(request.fee), policy)
+    if skip is not None or spec is None:
+        return skip
+    return _evaluate_circuit(spec, circuit, policy) or _evaluate_time(request.deadline - now, circuit, policy)
 
 
 def evaluate_status(facts: JobFacts, *, prover: str, now: int) -> Skip | None:
@@ -118,6 +148,19 @@ def needed_seconds(circuit: Circuit | None, policy: Policy) -> float:
         predicted = UNMEASURED_PROVE_SECONDS
     # The claim is confirmed while the proof is made, whichever takes longer.
     return max(predicted, policy.confirmations * BLOCK_SECONDS) + policy.margin_seconds
+
+
+def _evaluate_fee(fee: int, policy: Policy) -> Skip | None:
+    if fee < policy.min_fee:
+        return Skip(SkipCode.FEE_TOO_LOW, f"{fee} offered, {policy.min_fee} asked")
+    return None
+
+
+def _evaluate_time(left: int, circuit: Circuit | None, policy: Policy) -> Skip | None:
+    needed = needed_seconds(circuit, policy)
+    if left < needed:
+        return Skip(SkipCode.DEADLINE_TOO_NEAR, f"{left} s left, {needed:.0f} s needed")
+    return None
 
 
 def _evaluate_circuit(spec: CircuitSpec, circuit: Circuit | None, policy: Policy) -> Skip | None:

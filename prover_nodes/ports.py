@@ -111,6 +111,16 @@ class Market(Protocol):
             NotRegisteredError: no such circuit.
         """
 
+    def code_of(self, address: str) -> bytes:
+        """Return the runtime code at an address; empty when there is none.
+
+        Raises:
+            RpcError: the endpoint does not answer.
+        """
+
+    def claimed_jobs(self) -> list[bytes]:
+        """Return the ids of all jobs that this prover ever claimed, oldest first."""
+
     def claim_of(self, job_id: bytes) -> FoundMove | None:
         """Return this prover's claim of a job, or None."""
 
@@ -148,6 +158,28 @@ class Circuit(Protocol):
     @property
     def domain(self) -> InputDomain:
         """The domain of each input element."""
+
+    @property
+    def proof_system_id(self) -> bytes:
+        """The 4 bytes by which the router names its proof system."""
+
+    def verifier_code(self) -> bytes:
+        """Return the runtime code of the verifier that the circuit's key generates.
+
+        Raises:
+            ToolchainError: it cannot be generated or compiled on this machine, and was not before.
+            CompileError: the key generates none.
+        """
+
+    def least_gas_limit(self, *, progress: Progress) -> int:
+        """Return the least gas limit under which the chain's verifier accepts this circuit's proofs.
+
+        Where nobody has measured it on this machine yet, a sample is proved.
+
+        Raises:
+            ProvingError: the sample could not be proved.
+            ProofRejectedError: the circuit's own verifier refuses a true proof.
+        """
 
     def expected_prove_seconds(self) -> float | None:
         """Return how long a proof should take here, or None when nobody knows yet."""

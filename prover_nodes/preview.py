@@ -6,7 +6,8 @@ from pathlib import Path
 from circuits.bundle import Bundle
 from marketplace.jobs import JobManagerBinding
 from prover_nodes.build import open_circuits, policy_of
-from prover_nodes.policy import evaluate, evaluate_status, is_claimed_by
+from prover_nodes.policy import Skip, evaluate, evaluate_status, is_claimed_by
+from prover_nodes.services.inspect import inspect_verifier
 from verifier_contracts.router import VerifierRouter
 from zkml.config.settings import ChainSettings, ProverSettings
 from zkml.core.records import from_hex
@@ -21,6 +22,7 @@ def preview_jobs(  # noqa: PLR0917 the parts of a node, in the order of `build_n
     chain: ChainSettings,
     *,
     work: Path = Path(),
+    verifiers: Path,
     measurements: Path | None = None,
 ) -> list[tuple[str, str]]:
     """Apply the policy to every job that is not over.
@@ -33,18 +35,24 @@ def preview_jobs(  # noqa: PLR0917 the parts of a node, in the order of `build_n
         prover: fees, limits, margins.
         chain: accepted classes and confirmations.
         work: not written to.
+        verifiers: folder of compiled verifiers.
         measurements: file that remembers how long proofs take.
 
     Returns:
         Job id and `claim`, `go on` (it is claimed by this prover) or the reason to leave it alone, oldest
-        first. Inputs are not looked at: one may still turn out to have no witness.
+        first. Inputs and gas limits are not looked at: one may still turn out to have no witness, or the
+        circuit too little gas.
 
     Raises:
         RpcError: the endpoint does not answer.
+        VerifierMismatchError: code on the chain is not the pinned code.
         CircuitError: a bundle of a proof system that this version does not know.
     """
     policy = policy_of(manager.chain, prover, chain)
-    circuits = open_circuits(bundles, prover=prover, work=work, measurements=measurements)
+    circuits = open_circuits(
+        bundles, prover=prover, work=work, verifiers=verifiers, measurements=measurements
+    )
+    verdicts: dict[bytes, Skip | None] = {}
     now = manager.chain.now()
     found = []
     for request in manager.events.requests():
@@ -56,5 +64,11 @@ def preview_jobs(  # noqa: PLR0917 the parts of a node, in the order of `build_n
         circuit = circuits.get(spec.verifying_key_digest)
         skip = evaluate(facts, spec, circuit, policy, prover=prover_address, now=now)
         mine = is_claimed_by(facts, prover_address)
+        if skip is None and circuit is not None and not mine:
+            if facts.circuit_id not in verdicts:
+                verdicts[facts.circuit_id] = inspect_verifier(
+                    spec, circuit, code_of=manager.chain.code, chain_id=manager.chain.chain_id
+                )
+            skip = verdicts[facts.circuit_id]
         found.append((request.job_id, skip.reason if skip else "go on" if mine else "claim"))
     return found

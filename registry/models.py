@@ -9,12 +9,13 @@ from eth_account.signers.local import LocalAccount
 from verifier_contracts.artifacts import load_artifact
 from verifier_contracts.bindings import BoundContract
 from verifier_contracts.router import VerifierRouter
+from zkml.adapters.evm.abi import Event
 from zkml.adapters.evm.answers import TransactionReceipt
 from zkml.adapters.evm.rpc import BlockTag, Chain
 from zkml.adapters.evm.transactions import DryRun, OnSigned, ignore_signed
 from zkml.core import identifiers, tensors
 from zkml.core.identifiers import ModelCommitment
-from zkml.errors import BindingError, NotRegisteredError
+from zkml.errors import BindingError, NotRegisteredError, RpcError
 
 
 class ModelStatus(IntEnum):
@@ -98,7 +99,7 @@ class ModelRegistryBinding:
 
         Raises:
             ProofRejectedError: the proof is not one of the genesis input and this output.
-            RegistryError: it is PROVEN already, or another model of the same verifying key is.
+            RegistryError: it is PROVEN already, or another model of the same circuit is.
             NotRegisteredError: no such model.
             ChainError: see `BoundContract.transact`.
         """
@@ -121,11 +122,26 @@ class ModelRegistryBinding:
             NotRegisteredError: no such model.
             RpcError: see `Chain.request`.
         """
-        return ModelCommitment(*self.contract.call("commitmentOf", model_id, block=block))
+        try:
+            return ModelCommitment(*self.contract.call("commitmentOf", model_id, block=block))
+        except NotRegisteredError as error:
+            raise NotRegisteredError(
+                f"expected a registered model, found none with id {model_id:#066x}",
+                hint="list them: zkml registry list",
+                **error.context,
+            ) from error
 
     def status_of(self, model_id: int, *, block: BlockTag = "latest") -> ModelStatus:
-        """Return a model's status; NONE where there is no such model."""
-        return ModelStatus(self.contract.call("statusOf", model_id, block=block))
+        """Return a model's status; NONE where there is no such model.
+
+        Raises:
+            RpcError: a number that is no status; see also `Chain.request`.
+        """
+        found = self.contract.call("statusOf", model_id, block=block)
+        try:
+            return ModelStatus(found)
+        except ValueError as error:
+            raise RpcError(f"expected a model status, found {found} at {self.address}") from error
 
     def owner_of(self, model_id: int) -> str:
         """Return who owns a model, checksummed.
@@ -138,9 +154,14 @@ class ModelRegistryBinding:
             raise NotRegisteredError(f"expected a registered model, found none with id {model_id:#066x}")
         return str(self.contract.call("ownerOf", model_id))
 
-    def proven_model_of(self, verifying_key_digest: bytes) -> int | None:
-        """Return the PROVEN model of a verifying key, or None."""
-        return int(self.contract.call("provenModelOf", verifying_key_digest)) or None
+    def proven_model_of(self, circuit_id: bytes) -> int | None:
+        """Return the PROVEN model that a circuit is taken by, or None.
+
+        Raises:
+            NotRegisteredError: the router knows no such circuit.
+            RpcError: see `Chain.request`.
+        """
+        return int(self.contract.call("provenModelOf", circuit_id)) or None
 
     def router(self) -> VerifierRouter:
         """Return the router that checks this registry's proofs."""
@@ -168,6 +189,21 @@ class ModelRegistryBinding:
             )
         return Genesis(seed, packed_input)
 
+    def registration_of(self, model_id: int, *, from_block: int) -> Registration:
+        """Return how a model was registered.
+
+        Raises:
+            NotRegisteredError: no such model since `from_block`.
+            RpcError: see `Chain.logs`.
+        """
+        events = self.contract.find_events("ModelRegistered", {"modelId": model_id}, from_block=from_block)
+        for event in events:
+            return _registration(event)
+        raise NotRegisteredError(
+            f"expected a registered model, found no registration of {model_id:#066x} at {self.address}",
+            hint="the endpoint may not keep old logs",
+        )
+
     def registrations(self, *, from_block: int, to_block: int | None = None) -> Iterator[Registration]:
         """Yield the models that were registered, oldest first.
 
@@ -175,14 +211,18 @@ class ModelRegistryBinding:
             RpcError: see `Chain.logs`.
         """
         for event in self.contract.find_events("ModelRegistered", from_block=from_block, to_block=to_block):
-            values = event.arguments
-            yield Registration(
-                model_id=values["modelId"],
-                publisher=values["publisher"],
-                circuit_id=values["circuitId"],
-                manifest_digest=values["manifestDigest"],
-                manifest_cid=values["manifestCid"],
-                name=values["name"],
-                block=event.log.block,
-                transaction=event.log.transaction,
-            )
+            yield _registration(event)
+
+
+def _registration(event: Event) -> Registration:
+    values = event.arguments
+    return Registration(
+        model_id=values["modelId"],
+        publisher=values["publisher"],
+        circuit_id=values["circuitId"],
+        manifest_digest=values["manifestDigest"],
+        manifest_cid=values["manifestCid"],
+        name=values["name"],
+        block=event.log.block,
+        transaction=event.log.transaction,
+    )

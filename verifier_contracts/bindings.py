@@ -119,6 +119,15 @@ class BoundContract:
                 self.chain, account, self.plan(function, *arguments), on_signed=on_signed
             )
 
+    def transact_repeatable(
+        self, account: LocalAccount, function: str, *arguments: Any, on_signed: OnSigned = ignore_signed
+    ) -> TransactionReceipt:
+        """Send a transaction that may take effect twice without harm; see `transactions.send_repeatable`."""
+        with contract_errors():
+            return transactions.send_repeatable(
+                self.chain, account, self.plan(function, *arguments), on_signed=on_signed
+            )
+
     def resume(self, signed: SignedTransaction) -> TransactionReceipt:
         """Go on with a transaction that a journal kept; raises as `transact` does."""
         with contract_errors():

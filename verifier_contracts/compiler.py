@@ -14,6 +14,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from verifier_contracts.toolchain.locate import SOLC_VERSION, find_solc
+from zkml.config.settings import SECRET_VARIABLES
+from zkml.core.extras import install_hint
 from zkml.errors import CompileError, ToolchainError
 
 COMPILER = f"solc {SOLC_VERSION}"
@@ -93,7 +95,7 @@ def _run_solc(request: dict[str, Any]) -> dict[str, Any]:
         from solcx.exceptions import SolcError  # noqa: PLC0415
     except ImportError as error:
         raise ToolchainError(
-            "expected the package py-solc-x, found none", hint="pip install 'zkml[publisher]'"
+            "expected the package py-solc-x, found none", hint=install_hint("solcx")
         ) from error
     program = find_solc()
     try:
@@ -129,10 +131,12 @@ def _first_line(text: str) -> str:
 
 @contextlib.contextmanager
 def _environment(variables: Mapping[str, str]) -> Iterator[None]:
-    """Set variables for the launcher while it runs, because py-solc-x passes none on."""
+    """Set variables for the launcher while it runs, and hide secrets: py-solc-x passes everything on."""
     with _environment_lock:
-        before = {name: os.environ.get(name) for name in variables}
+        before = {name: os.environ.get(name) for name in (*variables, *SECRET_VARIABLES)}
         os.environ.update(variables)
+        for name in SECRET_VARIABLES:
+            os.environ.pop(name, None)
         try:
             yield
         finally:

@@ -36,6 +36,7 @@ TWINS: dict[str, type[ZkmlError]] = {
     "DeadlineOutOfRange": MarketError,
     "ZeroFee": MarketError,
     "InputMissing": MarketError,
+    "InputUriTooLong": MarketError,
     "NothingToWithdraw": MarketError,
     "NothingToBurn": MarketError,
     # models
@@ -45,7 +46,7 @@ TWINS: dict[str, type[ZkmlError]] = {
     "EmptyDigest": RegistryError,
     "TextLengthOutOfRange": RegistryError,
     "WrongModelStatus": RegistryError,
-    "VerifyingKeyTaken": RegistryError,
+    "CircuitTaken": RegistryError,
     # circuits and proofs
     "ProofRejected": ProofRejectedError,
     "VerifierReverted": ProofRejectedError,
@@ -124,7 +125,7 @@ _HINTS = {
     "ModelNotProven": "its publisher has to activate it with a genesis proof first",
     "DeadlineOutOfRange": "choose a deadline within the terms of the deployment",
     "ProofRejected": "prove the job's own input with the circuit of its model, and send the proof unchanged",
-    "VerifyingKeyTaken": "another model of the same circuit is proven: use that one",
+    "CircuitTaken": "another model of the same circuit is proven: use that one",
     "ERC20InsufficientBalance": "fund the account with the payment token",
     "ERC20InsufficientAllowance": "approve the contract to take the payment token first",
 }

@@ -19,6 +19,7 @@ from verifier_contracts.deployments import (
     deployment_path,
     read_deployment,
     save_deployment,
+    token_unit,
 )
 from zkml.adapters.atomic_write import write_atomically
 from zkml.adapters.evm import abi, transactions
@@ -63,7 +64,7 @@ def deploy_contract(
     code = creation_code(artifact, arguments)
     call = Call(target=None, data=code, what=f"deploy {artifact.name}", reverts=known_reverts())
     with contract_errors():
-        receipt = transactions.send(chain, account, call)
+        receipt = transactions.send_repeatable(chain, account, call)
     if receipt.contract is None:
         raise DeploymentError(f"expected a new {artifact.name}, found none in {receipt.transaction}")
     runtime = chain.code(receipt.contract)
@@ -122,6 +123,7 @@ def deploy_core(
     paid_in = steps.deploy("token", "LocalPaymentToken") if token is None else _foreign(chain, token)
     registry = steps.deploy("registry", "ModelRegistry", router.address)
     manager = steps.deploy("manager", "JobManager", registry.address, paid_in.address, terms.as_abi())
+    decimals, symbol = token_unit(chain, paid_in.address)
     deployment = Deployment(
         chain_id=chain.chain_id,
         genesis_hash=chain.genesis_hash,
@@ -129,6 +131,8 @@ def deploy_core(
         block=router.block or 0,
         router=router,
         token=paid_in,
+        token_decimals=decimals,
+        token_symbol=symbol,
         registry=registry,
         manager=manager,
         terms=terms,

@@ -29,6 +29,7 @@ class DeployedVerifier:
         spec: the circuit, whose id the caller has re-derived.
         is_shipped_adapter: whether the adapter is the one that comes with this version of zkml.
         inner_code_hash: keccak256 of the generated verifier's code; None where the adapter has none.
+        inner_address: where the generated verifier is, checksummed; None where the adapter has none.
     """
 
     def __init__(self, spec: CircuitSpec, code_of: CodeOf, *, chain_id: int) -> None:
@@ -53,6 +54,7 @@ class DeployedVerifier:
             self.is_shipped_adapter = True
         except VerifierMismatchError:
             self.is_shipped_adapter = False
+        self.inner_address: str | None = None
         self.inner_code_hash = self._place_inner(code_of)
 
     def verify(self, *, context: bytes, packed_input: bytes, packed_output: bytes, proof: bytes) -> int:
@@ -101,6 +103,7 @@ class DeployedVerifier:
             return None
         inner = str(to_checksum_address(address[12:]))
         self._evm.place(inner, _pinned(inner, code_hash, code_of, "verifier"))
+        self.inner_address = inner
         return code_hash
 
     def _constant(self, name: str) -> bytes | None:

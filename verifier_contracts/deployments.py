@@ -4,16 +4,26 @@ A record is only as good as the chain says: chain id, genesis block, and the cod
 """
 
 from pathlib import Path
-from typing import ClassVar
+from typing import Annotated, ClassVar
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 from verifier_contracts.artifacts import load_artifact
 from verifier_contracts.bindings import BoundContract
 from zkml.adapters.atomic_write import write_atomically
 from zkml.adapters.evm.rpc import Chain
 from zkml.core.records import Address, Amount, Hex32, Record, to_hex
-from zkml.errors import DeploymentError, FormatError, VerifierMismatchError, WrongChainError
+from zkml.errors import (
+    DeploymentError,
+    FormatError,
+    RevertedError,
+    RpcError,
+    VerifierMismatchError,
+    WrongChainError,
+)
+
+MAX_DECIMALS = 36
+MAX_SYMBOL_CHARACTERS = 16
 
 _DEPLOY_HINT = "deploy with `zkml chain deploy`, or put the deployer's file there"
 
@@ -58,8 +68,18 @@ class DeployedContract(BaseModel):
     block: int | None = None
 
 
+def _printable(text: str) -> str:
+    if not text.isprintable():
+        raise ValueError("expected letters that can be printed")
+    return text
+
+
 class Deployment(Record):
-    """The four contracts of a chain. `block` is where the search for events begins."""
+    """The four contracts of a chain. `block` is where the search for events begins.
+
+    Amounts are read and shown with the token's decimals and symbol of this record: an endpoint that could
+    move the point would move the price.
+    """
 
     tag: ClassVar[str] = "zkml.deployment/1"
 
@@ -69,6 +89,8 @@ class Deployment(Record):
     block: int
     router: DeployedContract
     token: DeployedContract
+    token_decimals: Annotated[int, Field(ge=0, le=MAX_DECIMALS)]
+    token_symbol: Annotated[str, Field(max_length=MAX_SYMBOL_CHARACTERS), AfterValidator(_printable)]
     registry: DeployedContract
     manager: DeployedContract
     terms: JobTerms
@@ -136,7 +158,8 @@ def check_deployment(chain: Chain, deployment: Deployment) -> None:
 
     Raises:
         WrongChainError: it is of another chain.
-        DeploymentError: a contract is missing, has other code, or points elsewhere.
+        DeploymentError: a contract is missing, has other code, or points elsewhere; or the token has other
+            decimals or another symbol.
         RpcError: see `Chain.request`.
     """
     found = (chain.chain_id, chain.genesis_hash)
@@ -150,6 +173,7 @@ def check_deployment(chain: Chain, deployment: Deployment) -> None:
     for name, contract in deployment.contracts.items():
         check_contract(chain, name, contract)
     _check_wiring(chain, deployment)
+    _check_token_unit(chain, deployment)
 
 
 def check_contract(chain: Chain, name: str, contract: DeployedContract) -> None:
@@ -161,6 +185,19 @@ def check_contract(chain: Chain, name: str, contract: DeployedContract) -> None:
             hint="the chain was reset, or the record is of another one: deploy again",
             contract=name,
         )
+
+
+def token_unit(chain: Chain, address: str) -> tuple[int, str]:
+    """Return a token's decimals, and its symbol without what cannot be printed on one short line.
+
+    Raises:
+        RpcError: no token, or more than 36 decimals; see also `Chain.request`.
+    """
+    token = BoundContract(chain, load_artifact("LocalPaymentToken"), address)
+    decimals, symbol = int(token.call("decimals")), str(token.call("symbol"))
+    if decimals > MAX_DECIMALS:
+        raise RpcError(f"expected at most {MAX_DECIMALS} decimals, found {decimals} in {address}")
+    return decimals, "".join(letter for letter in symbol if letter.isprintable())[:MAX_SYMBOL_CHARACTERS]
 
 
 def _check_wiring(chain: Chain, deployment: Deployment) -> None:
@@ -191,3 +228,20 @@ def _check_wiring(chain: Chain, deployment: Deployment) -> None:
                 f"expected the {what} to be {recorded}, found {actual} on chain {chain.chain_id}",
                 hint="the record was changed: get it again from the deployer",
             )
+
+
+def _check_token_unit(chain: Chain, deployment: Deployment) -> None:
+    """Check that the chain reads and shows amounts as the record does."""
+    recorded = (deployment.token_decimals, deployment.token_symbol)
+    try:
+        found = token_unit(chain, deployment.token.address)
+    except RevertedError as error:
+        raise DeploymentError(
+            f"expected a payment token at {deployment.token.address}, found none"
+        ) from error
+    if found != recorded:
+        raise DeploymentError(
+            f"expected a token of {recorded[0]} decimals called {recorded[1]!r}, "
+            f"found {found[0]} and {found[1]!r} on chain {chain.chain_id}",
+            hint="the endpoint lies, or the record was changed: ask another endpoint before you pay anybody",
+        )

@@ -56,6 +56,8 @@ def connect(settings: Settings, endpoint: str) -> Chain:
         endpoint,
         expected_chain_id=settings.chain.chain_id or None,
         timeout_seconds=settings.chain.timeout_seconds,
+        receipt_timeout_seconds=settings.chain.receipt_timeout_seconds,
+        max_fee_gwei=settings.chain.max_fee_gwei,
     )
     if not chain.is_local:
         chain.confirmations = settings.chain.confirmations
@@ -80,7 +82,12 @@ def bind(chain: Chain, deployment: Deployment) -> Market:
         router=VerifierRouter(chain, deployment.router.address),
         registry=ModelRegistryBinding(chain, deployment.registry.address),
         manager=JobManagerBinding(chain, deployment.manager.address, from_block=deployment.block),
-        token=PaymentToken(chain, deployment.token.address),
+        token=PaymentToken(
+            chain,
+            deployment.token.address,
+            decimals=deployment.token_decimals,
+            symbol=deployment.token_symbol,
+        ),
     )
 
 

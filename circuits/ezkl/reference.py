@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from zkml.core.extras import install_hint
 from zkml.errors import CompileError, LayoutError, ToolchainError
 
 
@@ -27,9 +28,7 @@ def float_outputs(onnx: Path, inputs: NDArray[Any]) -> NDArray[np.float64]:
     try:
         import onnxruntime  # noqa: PLC0415 only publishers have it
     except ImportError as error:
-        raise ToolchainError(
-            "expected onnxruntime, found none", hint='pip install "zkml[publisher]"'
-        ) from error
+        raise ToolchainError("expected onnxruntime, found none", hint=install_hint("onnxruntime")) from error
     options = onnxruntime.SessionOptions()
     options.log_severity_level = 4
     options.intra_op_num_threads = 1

@@ -6,7 +6,7 @@ import {IModelRegistry, ModelStatus} from "registry/src/IModelRegistry.sol";
 import {IVerifierRouter} from "verifier_contracts/src/IVerifierRouter.sol";
 
 /// @notice The numbers of one deployment; they never change.
-/// @param minCollateral least collateral of a claim, in the token's smallest unit.
+/// @param minCollateral least collateral of a claim, in the token's smallest unit; not zero if `collateralPpm` is.
 /// @param collateralPpm collateral as a part of the fee, in millionths; at most 1,000,000.
 /// @param minDurationSeconds least time from opening to deadline.
 /// @param maxDurationSeconds greatest time from opening to deadline.
@@ -20,7 +20,7 @@ struct JobTerms {
 /// @notice What a requester asks for.
 /// @param modelId a PROVEN model.
 /// @param inputCommitment keccak256 of the packed input.
-/// @param inputUri where provers fetch the input when it is not given in the call.
+/// @param inputUri where provers fetch the input when it is not given in the call; at most 256 bytes.
 /// @param fee what the prover earns, in the token's smallest unit.
 /// @param deadline chain time in seconds; settling is allowed up to and including it.
 struct JobSpec {
@@ -86,6 +86,9 @@ interface IJobManager {
     event JobClaimed(bytes32 indexed jobId, address indexed prover, uint96 collateral);
     /// @notice The proof was accepted; fee and collateral are credited to the prover.
     event JobSettled(bytes32 indexed jobId, address indexed prover, uint96 fee, bytes output, bytes32 proofDigest);
+    /// @notice The proof of a settlement, where it stands in no transaction's calldata: exactly when {settle} was not
+    ///         called by the transaction itself, from an account without code. `subject` is the job's id.
+    event ProofPublished(bytes32 indexed subject, bytes input, bytes output, bytes proof);
     /// @notice The requester took an unclaimed job back; the fee is credited.
     event JobCancelled(bytes32 indexed jobId);
     /// @notice The deadline passed without a proof; the fee is credited to the requester, the collateral forfeited.
@@ -105,6 +108,8 @@ interface IJobManager {
     error ZeroFee();
     /// @notice Neither an input nor a place to fetch it from is given.
     error InputMissing();
+    /// @notice The input's URI is longer than readers of events have to keep.
+    error InputUriTooLong(uint256 lengthBytes, uint256 maximumBytes);
     /// @notice The input does not hash to the commitment.
     error InputMismatch(bytes32 expected, bytes32 found);
     /// @notice The deadline is too near or too far.

@@ -9,6 +9,7 @@ import {SafeCast} from "@openzeppelin/contracts/utils/math/SafeCast.sol";
 import {IJobManager, Job, JobSpec, JobStatus, JobTerms} from "marketplace/src/IJobManager.sol";
 import {IModelRegistry, ModelStatus} from "registry/src/IModelRegistry.sol";
 import {IVerifierRouter} from "verifier_contracts/src/IVerifierRouter.sol";
+import {isPlainCall} from "verifier_contracts/src/PlainCall.sol";
 
 /// @title Escrow and the job machine: no proof, no settlement
 /// @dev No owner and no setter. Every token held is owed: to live jobs, to credits or to the burn address. What reaches
@@ -20,6 +21,7 @@ contract JobManager is IJobManager, ReentrancyGuardTransient {
     bytes32 private constant CONTEXT_TAG = keccak256("zkml.context.v1");
     address private constant BURN_ADDRESS = 0x000000000000000000000000000000000000dEaD;
     uint256 private constant PPM = 1_000_000;
+    uint256 private constant MAX_URI_BYTES = 256;
 
     IModelRegistry private immutable REGISTRY;
     IVerifierRouter private immutable ROUTER;
@@ -44,9 +46,10 @@ contract JobManager is IJobManager, ReentrancyGuardTransient {
     constructor(IModelRegistry registry_, IERC20 token_, JobTerms memory terms_) {
         if (address(registry_).code.length == 0) revert NotAContract(address(registry_));
         if (address(token_).code.length == 0) revert NotAContract(address(token_));
-        // A collateral above the fee would still have to fit its width, and minDuration 0 would open expired jobs.
-        bool valid = terms_.collateralPpm <= PPM && terms_.minDurationSeconds > 0
-            && terms_.minDurationSeconds <= terms_.maxDurationSeconds;
+        // A collateral above the fee would still have to fit its width, minDuration 0 would open expired jobs, and
+        // where no claim costs anything, anybody claims every job and lets it expire.
+        bool valid = terms_.collateralPpm <= PPM && (terms_.minCollateral > 0 || terms_.collateralPpm > 0)
+            && terms_.minDurationSeconds > 0 && terms_.minDurationSeconds <= terms_.maxDurationSeconds;
         if (!valid) revert InvalidTerms(terms_);
         REGISTRY = registry_;
         ROUTER = registry_.router();
@@ -114,6 +117,7 @@ contract JobManager is IJobManager, ReentrancyGuardTransient {
         facts.outcome = JobStatus.SETTLED;
         credits[prover] += uint256(fee) + facts.collateral;
         emit JobSettled(jobId, prover, fee, output, keccak256(proof));
+        if (!isPlainCall()) emit ProofPublished(jobId, input, output, proof);
     }
 
     /// @inheritdoc IJobManager
@@ -233,11 +237,13 @@ contract JobManager is IJobManager, ReentrancyGuardTransient {
         if (spec.deadline < earliest || spec.deadline > latest) {
             revert DeadlineOutOfRange(spec.deadline, earliest, latest);
         }
+        uint256 uriBytes = bytes(spec.inputUri).length;
+        if (uriBytes > MAX_URI_BYTES) revert InputUriTooLong(uriBytes, MAX_URI_BYTES);
         ModelStatus status = REGISTRY.statusOf(spec.modelId);
         if (status != ModelStatus.PROVEN) revert ModelNotProven(spec.modelId, status);
         circuitId = REGISTRY.circuitOf(spec.modelId);
         if (input.length == 0) {
-            if (bytes(spec.inputUri).length == 0) revert InputMissing();
+            if (uriBytes == 0) revert InputMissing();
         } else {
             _checkCommitment(spec.inputCommitment, input);
             ROUTER.checkInput(circuitId, input);

@@ -2,9 +2,9 @@
 
 import logging
 
-from prover_nodes.journal import Journal
+from prover_nodes.journal import CaseState, Journal
 from prover_nodes.ports import Market
-from zkml.core.records import JobRequest
+from zkml.core.records import JobRequest, to_hex
 
 REORG_BLOCKS = 64
 """Blocks that are read again each time, because a reorg may have changed them."""
@@ -26,6 +26,8 @@ def watch_market(market: Market, journal: Journal) -> int:
     if journal.cursor is not None:
         start = max(start, min(journal.cursor, head) + 1 - REORG_BLOCKS)
     new = sum(journal.add(request) for request in market.requests(start, head))
+    if journal.cursor is None:
+        _find_claims(market, journal)
     journal.move_cursor(head)
     if new:
         _log.info("%d new jobs up to block %d", new, head)
@@ -42,3 +44,11 @@ def look_up(job_id: bytes, market: Market, journal: Journal) -> JobRequest:
     request = market.request(job_id)
     journal.add(request)
     return request
+
+
+def _find_claims(market: Market, journal: Journal) -> None:
+    """Mark what this prover claimed under a journal that is lost: collateral is at stake there."""
+    claimed = {to_hex(job_id) for job_id in market.claimed_jobs()}
+    for case in journal.cases((CaseState.WAITING,)):
+        if case.request.job_id in claimed:
+            journal.mark(case, CaseState.WORKING)

@@ -40,6 +40,9 @@ interface IModelRegistry is IERC721 {
     );
     /// @notice The model's genesis proof was accepted. The digests are keccak256 of output and proof.
     event ModelProven(uint256 indexed modelId, bytes32 indexed circuitId, bytes32 outputDigest, bytes32 proofDigest);
+    /// @notice The genesis proof, where it stands in no transaction's calldata: exactly when {activate} was not called
+    ///         by the transaction itself, from an account without code. `subject` is the model's id.
+    event ProofPublished(bytes32 indexed subject, bytes input, bytes output, bytes proof);
 
     /// @notice The router's address has no code.
     error NotARouter(address router);
@@ -55,8 +58,8 @@ interface IModelRegistry is IERC721 {
     error TextLengthOutOfRange(uint256 lengthBytes, uint256 maximumBytes);
     /// @notice The model is not waiting for its genesis proof.
     error WrongModelStatus(uint256 modelId, ModelStatus status);
-    /// @notice Another model with this verifying key is PROVEN.
-    error VerifyingKeyTaken(bytes32 verifyingKeyDigest, uint256 modelId);
+    /// @notice Another model of this circuit is PROVEN, or, for the class CEREMONY, one with the same verifying key.
+    error CircuitTaken(bytes32 circuitId, uint256 modelId);
 
     /// @notice Registers a model and mints its token to the caller.
     /// @param commitment what it is.
@@ -86,9 +89,11 @@ interface IModelRegistry is IERC721 {
     /// @notice The model's circuit; reverts if there is no such model.
     function circuitOf(uint256 modelId) external view returns (bytes32 circuitId);
 
-    /// @notice The PROVEN model of a verifying key, or zero. At most one.
-    /// @dev For circuits of the classes LOCAL and UNVOUCHED the digest is what whoever added the circuit says.
-    function provenModelOf(bytes32 verifyingKeyDigest) external view returns (uint256 modelId);
+    /// @notice The PROVEN model that a circuit is taken by, or zero; reverts if the router has no such circuit.
+    /// @dev At most one per circuit; for the class CEREMONY at most one per verifying key, since there audited code
+    ///      reads the key. For every other class the key's digest is what whoever added the circuit says: were it the
+    ///      measure, anybody could take the key of somebody else's model with an adapter that accepts anything.
+    function provenModelOf(bytes32 circuitId) external view returns (uint256 modelId);
 
     /// @notice The router that checks this registry's proofs.
     function router() external view returns (IVerifierRouter);

@@ -3,7 +3,8 @@ pragma solidity 0.8.37;
 
 import {ERC721} from "@openzeppelin/contracts/token/ERC721/ERC721.sol";
 import {IModelRegistry, ModelCommitment, ModelStatus} from "registry/src/IModelRegistry.sol";
-import {IVerifierRouter} from "verifier_contracts/src/IVerifierRouter.sol";
+import {CircuitSpec, IVerifierRouter, VerifierClass} from "verifier_contracts/src/IVerifierRouter.sol";
+import {isPlainCall} from "verifier_contracts/src/PlainCall.sol";
 
 /// @title Models as ERC-721 tokens, with commitments that never change
 /// @dev No owner and no setter. The router is trusted, and everything it calls is called statically.
@@ -17,7 +18,7 @@ contract ModelRegistry is ERC721, IModelRegistry {
 
     mapping(uint256 modelId => ModelCommitment) private _commitments;
     mapping(uint256 modelId => ModelStatus) private _statuses;
-    mapping(bytes32 verifyingKeyDigest => uint256 modelId) private _provenModels;
+    mapping(bytes32 uniquenessKey => uint256 modelId) private _provenModels;
 
     /// @param router_ the router whose circuits models are registered for.
     constructor(IVerifierRouter router_) ERC721("zkML Model", "ZKMODEL") {
@@ -54,15 +55,17 @@ contract ModelRegistry is ERC721, IModelRegistry {
         ModelStatus status = _statuses[modelId];
         if (status != ModelStatus.REGISTERED) revert WrongModelStatus(modelId, status);
         bytes32 circuitId = _commitments[modelId].circuitId;
-        bytes32 keyDigest = ROUTER.circuit(circuitId).verifyingKeyDigest;
-        uint256 holder = _provenModels[keyDigest];
-        if (holder != 0) revert VerifyingKeyTaken(keyDigest, holder);
+        bytes32 key = _uniquenessKey(circuitId);
+        uint256 holder = _provenModels[key];
+        if (holder != 0) revert CircuitTaken(circuitId, holder);
         bytes32 seed = genesisSeed(modelId);
-        ROUTER.verify(circuitId, seed, ROUTER.expandInput(circuitId, seed), output, proof);
+        bytes memory input = ROUTER.expandInput(circuitId, seed);
+        ROUTER.verify(circuitId, seed, input, output, proof);
 
         _statuses[modelId] = ModelStatus.PROVEN;
-        _provenModels[keyDigest] = modelId;
+        _provenModels[key] = modelId;
         emit ModelProven(modelId, circuitId, keccak256(output), keccak256(proof));
+        if (!isPlainCall()) emit ProofPublished(bytes32(modelId), input, output, proof);
     }
 
     /// @inheritdoc IModelRegistry
@@ -82,8 +85,8 @@ contract ModelRegistry is ERC721, IModelRegistry {
     }
 
     /// @inheritdoc IModelRegistry
-    function provenModelOf(bytes32 verifyingKeyDigest) external view returns (uint256 modelId) {
-        return _provenModels[verifyingKeyDigest];
+    function provenModelOf(bytes32 circuitId) external view returns (uint256 modelId) {
+        return _provenModels[_uniquenessKey(circuitId)];
     }
 
     /// @inheritdoc IModelRegistry
@@ -108,6 +111,13 @@ contract ModelRegistry is ERC721, IModelRegistry {
     function tokenURI(uint256 modelId) public view override returns (string memory uri) {
         _checkExists(modelId);
         return string.concat("ipfs://", _commitments[modelId].manifestCid);
+    }
+
+    /// @dev What at most one model is PROVEN for. Hashed with its class, a key's digest is no circuit's id.
+    function _uniquenessKey(bytes32 circuitId) private view returns (bytes32 key) {
+        CircuitSpec memory spec = ROUTER.circuit(circuitId);
+        if (spec.class_ != VerifierClass.CEREMONY) return circuitId;
+        return keccak256(abi.encode(VerifierClass.CEREMONY, spec.verifyingKeyDigest));
     }
 
     function _checkCommitment(ModelCommitment calldata commitment) private view {

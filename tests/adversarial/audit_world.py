@@ -22,6 +22,7 @@ from circuits.srs import SrsStore
 from circuits.systems import open_system
 from verifier_contracts.artifacts import load_artifact
 from verifier_contracts.deploy import deploy_core
+from verifier_contracts.proof_bytes import ProofCall, proof_in_calldata
 from zkml import wiring
 from zkml.adapters.evm import abi, transactions
 from zkml.adapters.evm.answers import Log, Transaction, TransactionReceipt
@@ -151,6 +152,46 @@ class RecordedChain:
         logs = self.receipts[transaction].logs
         last = max(found.index for found in logs)
         return self.with_receipt(transaction, logs=(*logs, dataclasses.replace(log, index=last + 1)))
+
+    def relayed(self, transaction: str, call: ProofCall, account: str, **published: Any) -> "RecordedChain":
+        """Return the chain as if another account's transaction had led to a call by way of a contract.
+
+        Args:
+            transaction: the one that made the call itself.
+            call: the function that it calls.
+            account: the signer of the transaction that is told instead, and the contract it calls.
+            published: arguments of ProofPublished that differ from what was given.
+        """
+        sent = self.transactions[transaction]
+        given = proof_in_calldata(call, sent.target or "", sent)
+        assert given is not None
+        told = self.with_transaction(transaction, sender=account, target=account, data=b"")
+        return told.with_publication(
+            transaction,
+            call.artifact,
+            sent.target,
+            **{
+                "subject": given.subject,
+                "input": given.packed_input,
+                "output": given.packed_output,
+                "proof": given.proof,
+            }
+            | published,
+        )
+
+    def with_publication(
+        self, transaction: str, artifact: str, address: str, **arguments: Any
+    ) -> "RecordedChain":
+        """Return the chain with an event ProofPublished at the end of a receipt."""
+        entry = abi.event(load_artifact(artifact).abi, "ProofPublished")
+        receipt = self.receipts[transaction]
+        data = abi.encode_arguments(
+            entry.inputs[1:], [arguments[name] for name in entry.names[1:]], entry.name
+        )
+        log = dataclasses.replace(
+            receipt.logs[-1], address=address, topics=(entry.topic, arguments["subject"]), data=data
+        )
+        return self.with_log(transaction, log)
 
     def moved_to_block(self, transaction: str, block: int) -> "RecordedChain":
         """Return the chain with a transaction, its receipt and its logs in another block."""

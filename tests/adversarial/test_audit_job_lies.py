@@ -10,6 +10,7 @@ import pytest
 from audit_world import FEE, RecordedChain, World, build_world
 
 from verifier_contracts.artifacts import load_artifact
+from verifier_contracts.proof_bytes import ACTIVATE, SETTLE
 from zkml.adapters.evm import abi
 from zkml.audit.chain_reader import ChainReader
 from zkml.audit.job_audit import NOBODY_PAID, ONLY_DEPLOYED, audit_job
@@ -17,8 +18,8 @@ from zkml.audit.offchain import verify_manifest
 from zkml.audit.policy import INSECURE_SRS, AuditPolicy
 from zkml.audit.report import Outcome, Verdict
 from zkml.core.digests import keccak256
-from zkml.core.identifiers import CircuitSpec, ModelCommitment, VerifierClass
-from zkml.core.tensors import InputDomain, TensorLayout
+from zkml.core.identifiers import CircuitSpec, ModelCommitment, VerifierClass, genesis_seed
+from zkml.core.tensors import InputDomain, TensorLayout, expand_input
 from zkml.errors import (
     ArtifactNotFoundError,
     DigestMismatchError,
@@ -105,11 +106,12 @@ def test_settled_job__accepted_with_every_step(world):
     assert report.facts["output"] == "0x" + settlement(world)["output"].hex()
 
 
-def test_settled_job__without_ezkl__deployed_verifier_carries_the_verdict(world):
-    """Where EZKL is not installed step 7 is skipped, step 8 decides, and the report says so."""
+def test_settled_job__without_ezkl__no_verdict(world):
+    """Where EZKL is not installed nobody checked the key: step 7, and the report, are inconclusive."""
     report = world.audit(world.settled, verify=no_ezkl)
-    assert report.step(7).outcome is Outcome.SKIPPED
-    assert report.verdict is Verdict.ACCEPTED
+    assert report.step(7).outcome is Outcome.INCONCLUSIVE
+    assert report.step(8).outcome is Outcome.OK
+    assert (report.verdict, report.exit_code) == (Verdict.INCONCLUSIVE, 4)
     assert ONLY_DEPLOYED in report.notes
 
 
@@ -235,11 +237,6 @@ def other_input(world):
     )
 
 
-def calldata_of_another_function(world):
-    claim = world.transaction_with("JobClaimed", world.settled)
-    return world.chain.with_transaction(settle(world), data=world.chain.transactions[claim].data)
-
-
 def failed_settlement(world):
     return world.chain.with_receipt(settle(world), succeeded=False)
 
@@ -353,7 +350,6 @@ LIES: list[tuple[int, Callable[[World], RecordedChain]]] = [
     (3, genesis_of_other_circuit),
     (3, second_genesis),
     (5, other_input),
-    (5, calldata_of_another_function),
     (6, failed_settlement),
     (6, reorganised_settlement),
     (9, other_output_in_event),
@@ -413,8 +409,95 @@ def test_settlement__wrong_proof__rejected_by_both_verifiers_and_nobody_else(wor
     assert world.audit(world.settled, chain).rejected_steps == (7, 8)
     without_ezkl = world.audit(world.settled, chain, verify=no_ezkl)
     # A wrong length is seen before EZKL is asked.
-    assert without_ezkl.step(7).outcome in (Outcome.SKIPPED, Outcome.REJECTED)
+    assert without_ezkl.step(7).outcome in (Outcome.INCONCLUSIVE, Outcome.REJECTED)
     assert without_ezkl.step(8).outcome is Outcome.REJECTED
+
+
+# --- proofs that came through contracts ------------------------------------------------------------
+
+
+def relayed(world: World, **published: object) -> RecordedChain:
+    return world.chain.relayed(settle(world), SETTLE, STRANGER, **published)
+
+
+def relayed_genesis(world: World, **published: object) -> RecordedChain:
+    return world.chain.relayed(
+        genesis(world)[0], ACTIVATE, STRANGER, **{"input": genesis_input(world)} | published
+    )
+
+
+def genesis_input(world: World) -> bytes:
+    """Return the input that the model's genesis seed expands to."""
+    registered = world.transaction_with("ModelRegistered", world.model, "ModelRegistry")
+    owner = world.chain.transactions[registered].sender
+    model = int.from_bytes(world.model, "big")
+    seed = genesis_seed(world.chain.chain_id, world.contracts.registry, model, owner)
+    manifest = world.bundle.manifest
+    return expand_input(seed, manifest.tensor_layout, manifest.input_domain)
+
+
+def test_published_proofs__of_genesis_and_settlement__accepted_with_every_step(world):
+    """Where contracts passed both proofs on, the events have them, and the audit is as complete as ever."""
+    chain = relayed_genesis(dataclasses.replace(world, chain=relayed(world)))
+    report = world.audit(world.settled, chain)
+    assert [step.outcome for step in report.steps] == [Outcome.OK] * 11, report.as_text()
+    assert report.facts["output"] == "0x" + settlement(world)["output"].hex()
+
+
+def published_input(world):
+    return relayed(world, input=flipped(settlement(world)["input"]))
+
+
+def published_output(world):
+    return relayed(world, output=flipped(settlement(world)["output"]))
+
+
+def published_proof(world):
+    return relayed(world, proof=flipped(settlement(world)["proof"]))
+
+
+def published_twice(world):
+    call = settlement(world)
+    values = {name: call[name] for name in ("input", "output", "proof")}
+    return relayed(world).with_publication(
+        settle(world), "JobManager", world.contracts.manager, subject=world.settled, **values
+    )
+
+
+def published_and_claimed_by_another(world):
+    claim = world.transaction_with("JobClaimed", world.settled)
+    return relayed(world).with_event(claim, "JobManager", "JobClaimed", prover=STRANGER)
+
+
+def published_genesis_input(world):
+    return relayed_genesis(world, input=flipped(genesis_input(world)))
+
+
+def published_genesis_output(world):
+    return relayed_genesis(world, output=flipped(genesis(world)[1]["output"]))
+
+
+def published_genesis_proof(world):
+    return relayed_genesis(world, proof=flipped(genesis(world)[1]["proof"]))
+
+
+PUBLISHED_LIES = [
+    ((3,), published_genesis_input),
+    ((3,), published_genesis_output),
+    ((3,), published_genesis_proof),
+    ((5,), published_input),
+    ((5,), published_twice),
+    ((8, 9), published_output),
+    ((8, 9), published_proof),
+    ((9,), published_and_claimed_by_another),
+]
+
+
+@pytest.mark.parametrize(("steps", "lie"), PUBLISHED_LIES, ids=[lie.__name__ for _, lie in PUBLISHED_LIES])
+def test_published_proof__one_lie__rejected_at_exactly_its_steps(world, steps, lie):
+    """An event that shows other bytes than were proved is found, as other calldata is."""
+    report = world.audit(world.settled, lie(world), verify=no_ezkl)
+    assert report.rejected_steps == steps, report.as_text()
 
 
 def test_settlement__through_a_verifier_that_accepts_anything__rejected_off_chain_alone(world):
@@ -424,6 +507,7 @@ def test_settlement__through_a_verifier_that_accepts_anything__rejected_off_chai
     assert report.step(8).outcome is Outcome.OK
     unseen = world.audit(world.fake, contracts=world.fake_contracts, verify=no_ezkl)
     assert ONLY_DEPLOYED in unseen.notes
+    assert unseen.verdict is Verdict.INCONCLUSIVE
 
 
 def test_settlement__verdict_of_the_proof_system__is_the_report_s(world):
@@ -442,15 +526,15 @@ def test_rebuild__verifier_of_the_key__ok_and_of_another_key__rejected_at_step_1
     assert world.audit(world.settled, rebuild=lambda _: code + b"\x00").rejected_steps == (11,)
 
 
-def test_rebuild__without_a_compiler__skipped_and_not_counted(world):
-    """Where solc or EZKL is missing, the optional step is skipped and the verdict stands."""
+def test_rebuild__without_a_compiler__no_verdict_because_it_was_asked_for(world):
+    """Where solc or EZKL is missing, a rebuilding that was asked for leaves the audit without a verdict."""
 
     def rebuild(_bundle):
         raise ToolchainError("expected a compiler, found none")
 
     report = world.audit(world.settled, rebuild=rebuild)
-    assert report.step(11).outcome is Outcome.SKIPPED
-    assert report.verdict is Verdict.ACCEPTED
+    assert report.step(11).outcome is Outcome.INCONCLUSIVE
+    assert report.verdict is Verdict.INCONCLUSIVE
 
 
 # --- files ----------------------------------------------------------------------------------------
@@ -565,10 +649,27 @@ def test_chain__forgotten_transaction__inconclusive(world, event, what):
     assert (report.verdict, report.rejected_steps) == (Verdict.INCONCLUSIVE, ())
 
 
-def test_chain__settled_through_another_contract__inconclusive(world):
-    """A proof that went through another contract's calldata cannot be read, which is no verdict."""
-    report = world.audit(world.settled, world.chain.with_transaction(settle(world), target=STRANGER))
-    assert (report.step(5).outcome, report.exit_code) == (Outcome.INCONCLUSIVE, 4)
+def test_chain__call_of_another_function_and_no_publication__inconclusive(world):
+    """Where neither calldata nor an event shows the proof, there is no verdict."""
+    claim = world.chain.transactions[world.transaction_with("JobClaimed", world.settled)]
+    for changes in ({"target": STRANGER}, {"data": claim.data}):
+        report = world.audit(world.settled, world.chain.with_transaction(settle(world), **changes))
+        assert (report.step(5).outcome, report.exit_code) == (Outcome.INCONCLUSIVE, 4)
+    transaction, _ = genesis(world)
+    report = world.audit(world.settled, world.chain.with_transaction(transaction, target=STRANGER))
+    assert (report.step(3).outcome, report.exit_code) == (Outcome.INCONCLUSIVE, 4)
+
+
+def test_chain__publication_by_another_contract_or_of_another_job__is_none(world):
+    """What a stranger's contract publishes, or the manager about another job, is not this job's proof."""
+    for changes in ({"address": STRANGER}, {"subject": world.refunded}):
+        chain = world.chain.with_transaction(settle(world), target=STRANGER)
+        call = settlement(world)
+        arguments = {"address": world.contracts.manager, "subject": world.settled} | changes
+        values = {name: call[name] for name in ("input", "output", "proof")}
+        chain = chain.with_publication(settle(world), "JobManager", **arguments, **values)
+        report = world.audit(world.settled, chain)
+        assert (report.step(5).outcome, report.exit_code) == (Outcome.INCONCLUSIVE, 4)
 
 
 class InventedLogs(RecordedChain):
@@ -603,12 +704,16 @@ class Failing:
         return ask
 
 
+def quick(_bundle: object, _proof: object) -> None:
+    """Stand in for EZKL where a test runs a hundred audits of a proof that is known to be good."""
+
+
 def test_chain__endpoint_down_at_any_moment__inconclusive_never_a_traceback(world):
     """Wherever the endpoint goes away, the audit ends without a verdict, and never accepts."""
     whole = Failing(world.chain, 10_000)
-    assert world.audit(world.settled, whole, verify=no_ezkl).verdict is Verdict.ACCEPTED
+    assert world.audit(world.settled, whole, verify=quick).verdict is Verdict.ACCEPTED
     for answers in range(10_000 - whole.left):
-        report = world.audit(world.settled, Failing(world.chain, answers), verify=no_ezkl)
+        report = world.audit(world.settled, Failing(world.chain, answers), verify=quick)
         assert (report.verdict, report.exit_code) == (Verdict.INCONCLUSIVE, 4), answers
 
 

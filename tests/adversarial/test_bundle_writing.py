@@ -105,3 +105,14 @@ def test_identify__large_file__as_in_memory(tmp_path: Path):
     (tmp_path / "file").write_bytes(data)
     found = identify_file(tmp_path / "file")
     assert (found.digest, found.cid, found.size_bytes) == (digest_of(data), cid_of(data), len(data))
+
+
+def test_write__rests_of_killed_compilations__old_ones_are_removed_young_ones_stay(tmp_path: Path):
+    """What a SIGKILL left behind a day ago is removed, what may still be at work is not."""
+    old, young = tmp_path / ".bundle.a.partial", tmp_path / ".bundle.b.partial"
+    for rest in (old, young):
+        rest.mkdir()
+        (rest / "pk.key").write_bytes(b"half")
+    os.utime(old, (0, 0))
+    write_bundle(tmp_path / "bundle", fill)
+    assert {path.name for path in tmp_path.iterdir()} == {young.name, "bundle"}

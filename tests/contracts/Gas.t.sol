@@ -67,12 +67,17 @@ contract GasTest is Market {
         vm.snapshotGasLastCall(size, "open");
         claimAs(prover, jobId);
         vm.snapshotGasLastCall(size, "claim");
-        vm.prank(prover);
+        vm.prank(prover, prover);
         manager.settle(jobId, input, output, proof);
         vm.snapshotGasLastCall(size, "settle");
         vm.prank(prover);
         manager.withdraw();
         vm.snapshotGasLastCall(size, "withdraw");
+        jobId = open(input);
+        claimAs(prover, jobId);
+        vm.prank(prover, stranger);
+        manager.settle(jobId, input, output, proof);
+        vm.snapshotGasLastCall(size, "settle_not_plain");
 
         JobSpec memory spec = jobSpec(modelId);
         spec.inputCommitment = keccak256(input);
@@ -95,6 +100,7 @@ contract GasTest is Market {
         modelId = registry.register(commitmentFor(circuitId, "digits"));
         vm.snapshotGasLastCall("market", "register");
         output = pack(tensor(2, outputs, -100_000, 100_000), 4);
+        vm.prank(publisher, publisher);
         registry.activate(modelId, output, noise(1, 3072));
         vm.snapshotGasLastCall("market", inputs == 64 ? "activate_74" : "activate_794");
         input = pack(tensor(1, inputs, -16, 127), 1);

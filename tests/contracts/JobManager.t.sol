@@ -5,6 +5,7 @@ import {IERC20} from "@openzeppelin/contracts/token/ERC20/IERC20.sol";
 import {IJobManager, Job, JobSpec, JobStatus, JobTerms} from "marketplace/src/IJobManager.sol";
 import {JobManager} from "marketplace/src/JobManager.sol";
 import {IModelRegistry, ModelStatus} from "registry/src/IModelRegistry.sol";
+import {Forwarder} from "tests/contracts/support/Forwarder.sol";
 import {Market} from "tests/contracts/support/Market.sol";
 import {BearerVerifier, TripleVerifier} from "tests/contracts/support/VerifierDoubles.sol";
 import {IVerifierRouter} from "verifier_contracts/src/IVerifierRouter.sol";
@@ -116,6 +117,16 @@ contract JobManagerTest is Market {
         );
         spec.inputCommitment = keccak256(hex"000000");
         refuseOpen(spec, hex"000000", abi.encodeWithSelector(PackedTensors.InputLengthMismatch.selector, 4, 3));
+    }
+
+    function test_open__uri_longer_than_256_bytes__refused() external {
+        JobSpec memory spec = jobSpec(modelId);
+        spec.inputUri = string(noise(1, 257));
+        bytes memory refusal = abi.encodeWithSelector(IJobManager.InputUriTooLong.selector, 257, 256);
+        refuseOpen(spec, "", refusal);
+        refuseOpen(spec, INPUT, refusal);
+        spec.inputUri = string(noise(1, 256));
+        openAs(requester, spec);
     }
 
     function test_open__zero_fee__refused() external {
@@ -245,6 +256,40 @@ contract JobManagerTest is Market {
         vm.expectRevert(abi.encodeWithSelector(PackedTensors.ElementOutOfDomain.selector, 3, int256(2), -2, 1));
         vm.prank(prover);
         manager.settle(jobId, hex"00000002", OUTPUT, PROOF);
+    }
+
+    function test_settle__call_of_an_account_without_code__publishes_no_proof() external {
+        bytes32 jobId = claimedJob();
+        vm.recordLogs();
+        settleAs(prover, jobId);
+        vm.assertEq(publications(), 0, "calldata has it");
+    }
+
+    function test_settle__through_a_contract__publishes_the_proof() external {
+        Forwarder pool = new Forwarder();
+        fund(address(pool), 1_000_000_000);
+        bytes32 jobId = openAs(requester, jobSpec(modelId));
+        pool.forward(address(manager), abi.encodeCall(manager.claim, (jobId)));
+        verifier.accept(manager.contextOf(jobId), INPUT, OUTPUT, PROOF);
+        expectPublication(jobId);
+        vm.prank(stranger, stranger);
+        pool.forward(address(manager), abi.encodeCall(manager.settle, (jobId, INPUT, OUTPUT, PROOF)));
+        vm.assertEq(manager.credits(address(pool)), uint256(FEE) + COLLATERAL, "the contract is paid");
+    }
+
+    function test_settle__in_a_transaction_of_another_account__publishes_the_proof() external {
+        bytes32 jobId = claimedJob();
+        expectPublication(jobId);
+        vm.prank(prover, stranger);
+        manager.settle(jobId, INPUT, OUTPUT, PROOF);
+    }
+
+    function test_settle__from_an_account_with_delegated_code__publishes_the_proof() external {
+        bytes32 jobId = claimedJob();
+        // As under EIP-7702: its own transaction, yet code of the account may have made the call.
+        vm.etch(prover, hex"00");
+        expectPublication(jobId);
+        settleAs(prover, jobId);
     }
 
     function test_settle__stranger_copies_the_proof__not_paid() external {
@@ -464,6 +509,7 @@ contract JobManagerTest is Market {
         uint32 ppm
     ) external {
         ppm = uint32(within(ppm, 0, 1_000_000));
+        vm.assume(minCollateral != 0 || ppm != 0);
         JobManager other = new JobManager(registry, IERC20(address(token)), JobTerms(minCollateral, ppm, 1, 1));
         uint256 part = (uint256(fee) * ppm + 999_999) / 1_000_000;
         vm.assertEq(other.collateralFor(fee), part > minCollateral ? part : minCollateral, "collateral");
@@ -537,13 +583,20 @@ contract JobManagerTest is Market {
     }
 
     function test_constructor__contradicting_terms_or_no_code__refused() external {
-        refuseTerms(JobTerms(0, 1_000_001, 1, 1));
-        refuseTerms(JobTerms(0, 0, 0, 1));
-        refuseTerms(JobTerms(0, 0, 2, 1));
+        refuseTerms(JobTerms(1, 1_000_001, 1, 1));
+        refuseTerms(JobTerms(1, 0, 0, 1));
+        refuseTerms(JobTerms(1, 0, 2, 1));
         vm.expectRevert(abi.encodeWithSelector(IJobManager.NotAContract.selector, stranger));
         new JobManager(IModelRegistry(stranger), IERC20(address(token)), defaultTerms());
         vm.expectRevert(abi.encodeWithSelector(IJobManager.NotAContract.selector, stranger));
         new JobManager(registry, IERC20(stranger), defaultTerms());
+    }
+
+    function test_constructor__claims_that_cost_nothing__refused() external {
+        refuseTerms(JobTerms(0, 0, 1, 1));
+        new JobManager(registry, IERC20(address(token)), JobTerms(1, 0, 1, 1));
+        JobManager cheapest = new JobManager(registry, IERC20(address(token)), JobTerms(0, 1, 1, 1));
+        vm.assertEq(cheapest.collateralFor(1), 1, "no fee is so small that a claim is free");
     }
 
     // --- words ----------------------------------------------------------------------------------
@@ -600,6 +653,11 @@ contract JobManagerTest is Market {
         manager.settle(jobId, INPUT, output, proof);
         vm.assertEq(manager.credits(prover), 0, "credit");
         assertStatus(jobId, JobStatus.CLAIMED);
+    }
+
+    function expectPublication(bytes32 jobId) private {
+        vm.expectEmit(address(manager));
+        emit IJobManager.ProofPublished(jobId, INPUT, OUTPUT, PROOF);
     }
 
     function refuseCancel(bytes32 jobId, JobStatus status) private {

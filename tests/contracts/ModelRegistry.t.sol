@@ -4,9 +4,10 @@ pragma solidity 0.8.37;
 import {IERC721Errors} from "@openzeppelin/contracts/interfaces/draft-IERC6093.sol";
 import {IModelRegistry, ModelCommitment, ModelStatus} from "registry/src/IModelRegistry.sol";
 import {ModelRegistry} from "registry/src/ModelRegistry.sol";
+import {Forwarder} from "tests/contracts/support/Forwarder.sol";
 import {Market} from "tests/contracts/support/Market.sol";
-import {TripleVerifier} from "tests/contracts/support/VerifierDoubles.sol";
-import {IVerifierRouter} from "verifier_contracts/src/IVerifierRouter.sol";
+import {OneKeyRouter, TripleVerifier} from "tests/contracts/support/VerifierDoubles.sol";
+import {IVerifierRouter, VerifierClass} from "verifier_contracts/src/IVerifierRouter.sol";
 
 contract ModelRegistryTest is Market {
     TripleVerifier private verifier = new TripleVerifier();
@@ -108,7 +109,7 @@ contract ModelRegistryTest is Market {
         vm.prank(stranger);
         registry.activate(modelId, OUTPUT, PROOF);
         vm.assertTrue(registry.statusOf(modelId) == ModelStatus.PROVEN, "status");
-        vm.assertEq(registry.provenModelOf(KEY), modelId, "proven model of the key");
+        vm.assertEq(registry.provenModelOf(circuitId), modelId, "proven model of the circuit");
         vm.assertEq(registry.ownerOf(modelId), publisher, "owner");
     }
 
@@ -155,13 +156,70 @@ contract ModelRegistryTest is Market {
         registry.activate(1, OUTPUT, PROOF);
     }
 
-    function test_activate__second_model_of_one_verifying_key__refused() external {
+    function test_activate__call_of_an_account_without_code__publishes_no_proof() external {
+        acceptGenesis();
+        vm.recordLogs();
+        vm.prank(stranger, stranger);
+        registry.activate(modelId, OUTPUT, PROOF);
+        vm.assertEq(publications(), 0, "calldata has it");
+    }
+
+    function test_activate__through_a_contract__publishes_the_proof() external {
+        Forwarder relay = new Forwarder();
+        bytes memory input = acceptGenesis();
+        expectPublication(input);
+        vm.prank(stranger, stranger);
+        relay.forward(address(registry), abi.encodeCall(registry.activate, (modelId, OUTPUT, PROOF)));
+        vm.assertTrue(registry.statusOf(modelId) == ModelStatus.PROVEN, "status");
+    }
+
+    function test_activate__from_an_account_with_delegated_code__publishes_the_proof() external {
+        bytes memory input = acceptGenesis();
+        vm.etch(stranger, hex"00");
+        expectPublication(input);
+        vm.prank(stranger, stranger);
+        registry.activate(modelId, OUTPUT, PROOF);
+    }
+
+    function test_activate__squatter_with_the_key_of_another__blocks_nobody() external {
+        TripleVerifier evil = new TripleVerifier();
+        evil.turn(TripleVerifier.Mood.ACCEPTS_ALL);
+        bytes32 squatted = router.add(specOf(address(evil), KEY));
+        vm.prank(stranger);
+        uint256 squatter = registry.register(commitmentFor(squatted, "digits"));
+        registry.activate(squatter, OUTPUT, "no proof at all");
+        acceptGenesis();
+        registry.activate(modelId, OUTPUT, PROOF);
+        vm.assertTrue(registry.statusOf(modelId) == ModelStatus.PROVEN, "the publisher is not locked out");
+        vm.assertEq(registry.provenModelOf(circuitId), modelId, "its circuit is its own");
+        vm.assertEq(registry.provenModelOf(squatted), squatter, "and the squatter has what it added");
+    }
+
+    function test_activate__second_circuit_of_one_ceremony_key__refused() external {
+        ModelRegistry other = registryOf(VerifierClass.CEREMONY);
+        (uint256 first, uint256 second) = twoModels(other);
+        other.activate(first, OUTPUT, PROOF);
+        vm.expectRevert(abi.encodeWithSelector(IModelRegistry.CircuitTaken.selector, bytes32("second"), first));
+        other.activate(second, OUTPUT, PROOF);
+        vm.assertEq(other.provenModelOf("second"), first, "whoever holds the key");
+    }
+
+    function test_activate__second_circuit_of_one_unvouched_key__allowed() external {
+        ModelRegistry other = registryOf(VerifierClass.UNVOUCHED);
+        (uint256 first, uint256 second) = twoModels(other);
+        other.activate(first, OUTPUT, PROOF);
+        other.activate(second, OUTPUT, PROOF);
+        vm.assertEq(other.provenModelOf("first"), first, "first");
+        vm.assertEq(other.provenModelOf("second"), second, "second");
+    }
+
+    function test_activate__second_model_of_one_circuit__refused() external {
         acceptGenesis();
         registry.activate(modelId, OUTPUT, PROOF);
         vm.prank(stranger);
         uint256 copy = registry.register(commitmentFor(circuitId, "copy"));
         verifier.accept(registry.genesisSeed(copy), registry.genesisInput(copy), OUTPUT, PROOF);
-        vm.expectRevert(abi.encodeWithSelector(IModelRegistry.VerifyingKeyTaken.selector, KEY, modelId));
+        vm.expectRevert(abi.encodeWithSelector(IModelRegistry.CircuitTaken.selector, circuitId, modelId));
         registry.activate(copy, OUTPUT, PROOF);
     }
 
@@ -191,7 +249,9 @@ contract ModelRegistryTest is Market {
         vm.expectRevert(abi.encodeWithSelector(IERC721Errors.ERC721NonexistentToken.selector, 7));
         registry.ownerOf(7);
         vm.assertTrue(registry.statusOf(7) == ModelStatus.NONE, "status");
-        vm.assertEq(registry.provenModelOf(KEY), 0, "no model is proven");
+        vm.assertEq(registry.provenModelOf(circuitId), 0, "no model is proven");
+        vm.expectRevert(abi.encodeWithSelector(IVerifierRouter.UnknownCircuit.selector, KEY));
+        registry.provenModelOf(KEY);
     }
 
     function test_constructor__router_without_code__refused() external {
@@ -202,6 +262,20 @@ contract ModelRegistryTest is Market {
     function acceptGenesis() private returns (bytes memory input) {
         input = registry.genesisInput(modelId);
         verifier.accept(registry.genesisSeed(modelId), input, OUTPUT, PROOF);
+    }
+
+    function expectPublication(bytes memory input) private {
+        vm.expectEmit(address(registry));
+        emit IModelRegistry.ProofPublished(bytes32(modelId), input, OUTPUT, PROOF);
+    }
+
+    function registryOf(VerifierClass class_) private returns (ModelRegistry) {
+        return new ModelRegistry(IVerifierRouter(address(new OneKeyRouter(class_, KEY))));
+    }
+
+    function twoModels(ModelRegistry other) private returns (uint256 first, uint256 second) {
+        first = other.register(commitmentFor("first", "digits"));
+        second = other.register(commitmentFor("second", "digits"));
     }
 
     function idOf(address registry_, address publisher_, ModelCommitment memory commitment)

@@ -95,8 +95,8 @@ def test_demo__second_run__same_model_on_the_same_chain(copied_home, toured):
     ("stage", "how"),
     [
         ("deploy the verifier", signal.SIGKILL),
-        ("claim", signal.SIGINT),
-        ("prove", signal.SIGKILL),
+        ("job 1: claim", signal.SIGINT),
+        ("job 2: prove", signal.SIGKILL),
         ("cheat in six ways", signal.SIGINT),
     ],
     ids=["kill-deploy", "ctrl-c-claim", "kill-prove", "ctrl-c-cheat"],

@@ -7,6 +7,7 @@ in seconds. Proofs of a real system are tested where that system is.
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 from eth_account import Account
 from eth_account.signers.local import LocalAccount
@@ -15,11 +16,13 @@ from marketplace.jobs import JobManagerBinding
 from marketplace.tokens import PaymentToken
 from registry.models import ModelRegistryBinding
 from verifier_contracts.artifacts import ContractArtifact
+from verifier_contracts.bindings import BoundContract
 from verifier_contracts.compiler import compile_sources
 from verifier_contracts.deploy import deploy_contract, deploy_core
 from verifier_contracts.deployments import Deployment
 from verifier_contracts.router import VerifierRouter
 from verifier_contracts.sources import collect_sources
+from zkml.adapters.evm.answers import TransactionReceipt
 from zkml.adapters.evm.rpc import Chain
 from zkml.adapters.keys.dev_keys import dev_account
 from zkml.core.digests import keccak256
@@ -154,7 +157,7 @@ def build_market(chain: Chain, folder: Path) -> Market:
         chain=chain,
         deployment=deployment,
         deployer=deployer,
-        token=PaymentToken(chain, deployment.token.address),
+        token=PaymentToken(chain, deployment.token.address, decimals=6, symbol="zUSD"),
         router=router,
         registry=registry,
         jobs=JobManagerBinding(chain, deployment.manager.address, from_block=deployment.block),
@@ -163,3 +166,20 @@ def build_market(chain: Chain, folder: Path) -> Market:
         commitment=commitment,
         model_id=model_id,
     )
+
+
+class Forwarder:
+    """A contract that passes calls on, and whoever pays for its transactions."""
+
+    def __init__(self, chain: Chain) -> None:
+        self._payer = new_account(chain)
+        path = "tests/contracts/support/Forwarder.sol"
+        (compiled,) = compile_sources(collect_sources([path]))
+        artifact = ContractArtifact.from_compiled(compiled)
+        self.address = deploy_contract(chain, self._payer, artifact).address
+        self._contract = BoundContract(chain, artifact, self.address)
+
+    def call(self, contract: BoundContract, function: str, *arguments: Any) -> TransactionReceipt:
+        """Call a contract with the forwarder as msg.sender."""
+        call = contract.plan(function, *arguments)
+        return self._contract.transact(self._payer, "forward", contract.address, call.data)

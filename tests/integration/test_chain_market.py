@@ -1,5 +1,6 @@
 """The chain's contracts through their bindings, on a real node: ids, moves of a job, money, refusals."""
 
+import dataclasses
 from contextlib import closing
 
 import pytest
@@ -18,11 +19,13 @@ from chain_fixtures import (
 from eth_account import Account
 
 from marketplace.tokens import PaymentToken
+from verifier_contracts.artifacts import load_artifact
 from verifier_contracts.deploy import deploy_core
 from verifier_contracts.deploy_verifier import VerifierTerms, deploy_verifier
 from verifier_contracts.deployments import JobTerms, check_deployment, deployment_path, load_deployment
-from zkml.adapters.evm import transactions
+from zkml.adapters.evm import abi, transactions
 from zkml.adapters.evm.anvil import Anvil
+from zkml.adapters.evm.replacement import call_of, spend_nonce
 from zkml.adapters.evm.rpc import Chain
 from zkml.adapters.evm.timetravel import pass_time
 from zkml.core import identifiers, tensors
@@ -50,6 +53,7 @@ from zkml.errors import (
     UnsuitableCircuitError,
     WrongChainError,
 )
+from zkml.wiring import bind
 
 pytestmark = pytest.mark.integration
 
@@ -109,7 +113,7 @@ def test_model_id__computed_here__equals_the_registrys(market):
     """The registry mints the token whose id Python computes."""
     assert market.registry.commitment_of(market.model_id) == market.commitment
     assert market.registry.owner_of(market.model_id) == market.deployer.address
-    assert market.registry.proven_model_of(market.spec.verifying_key_digest) == market.model_id
+    assert market.registry.proven_model_of(market.circuit_id) == market.model_id
     found = list(market.registry.registrations(from_block=0))
     assert [item.model_id for item in found] == [market.model_id]
     assert found[0].name == market.commitment.name
@@ -341,10 +345,12 @@ def test_unknown_things__are_not_found(market, prover):
         market.registry.commitment_of(7)
     with pytest.raises(NotRegisteredError):
         market.router.circuit(bytes(32))
+    with pytest.raises(NotRegisteredError):
+        market.registry.proven_model_of(bytes(32))
 
 
 def test_registry__twice_or_unfounded__is_refused(market, prover):
-    """A model is registered once, for a known circuit, and proven once per verifying key."""
+    """A model is registered once, for a known circuit, and proven once per circuit."""
     with pytest.raises(RegistryError, match="ModelExists"):
         market.registry.register(market.deployer, market.commitment)
     with pytest.raises(NotRegisteredError):
@@ -352,8 +358,32 @@ def test_registry__twice_or_unfounded__is_refused(market, prover):
     copy, _ = market.registry.register(prover, market.commitment)
     genesis = market.registry.genesis(copy)
     assert genesis.seed != market.registry.genesis(market.model_id).seed
-    with pytest.raises(RegistryError, match="VerifyingKeyTaken"):
+    with pytest.raises(RegistryError, match="CircuitTaken"):
         market.registry.activate(prover, copy, EXAMPLE_OUTPUT, proof_of(genesis.packed_input, EXAMPLE_OUTPUT))
+
+
+def test_registry__squatter_of_a_verifying_key__blocks_no_publisher(market, prover):
+    """Who has a model proven under the digest of somebody else's key, with any verifier, is in nobody's way."""
+    key = keccak256(b"the key of an honest publisher")
+    code = "0x60016000f3"  # its code is one STOP: it accepts anything
+    evil = transactions.send(
+        market.chain, prover, transactions.Call(None, from_hex(code), "deploy a verifier")
+    ).contract
+    honest = market.spec._replace(verifying_key_digest=key)
+    squatted, _ = market.router.add(
+        prover, honest._replace(adapter=evil, adapter_code_hash=market.chain.code_hash(evil))
+    )
+    squatter, _ = market.registry.register(prover, market.commitment._replace(circuit_id=squatted))
+    market.registry.activate(prover, squatter, EXAMPLE_OUTPUT, b"no proof at all")
+    assert market.registry.proven_model_of(squatted) == squatter
+
+    circuit, _ = market.router.add(market.deployer, honest)
+    model, _ = market.registry.register(market.deployer, market.commitment._replace(circuit_id=circuit))
+    genesis = market.registry.genesis(model)
+    market.registry.activate(
+        market.deployer, model, EXAMPLE_OUTPUT, proof_of(genesis.packed_input, EXAMPLE_OUTPUT)
+    )
+    assert market.registry.proven_model_of(circuit) == model
 
 
 def test_mint__by_a_stranger__is_refused(market, prover):
@@ -383,18 +413,33 @@ def test_settlement_data__node_without_the_transaction__is_inconclusive(
         market.jobs.events.settlement_data(settled)
 
 
-def test_requests__one_hostile_job_among_good_ones__is_left_out(market, requester):
-    """A job with a URI that no record holds stops nobody from finding the others."""
+def test_requests__one_broken_job_among_good_ones__is_left_out(market, requester, monkeypatch):
+    """A job that no record holds, as only an endpoint can tell of it, stops nobody from finding the others."""
     spec = market.job_spec(example_input())
-    first, _ = market.jobs.open(requester, spec, example_input())
-    bad = spec._replace(input_uri="x" * 300)
-    receipt = market.jobs.contract.transact(requester, "open", tuple(bad), b"")
-    hostile = market.jobs.opened_in(receipt, requester.address, bad)
-    last, _ = market.jobs.open(requester, spec, example_input())
+    opened = [market.jobs.open(requester, spec, example_input())[0] for _ in range(3)]
+    find_events = market.jobs.contract.find_events
+
+    def lie(*arguments, **options):
+        for event in find_events(*arguments, **options):
+            if event.arguments["jobId"] == opened[1]:
+                event.arguments["inputUri"] = "x" * 257
+            yield event
+
+    monkeypatch.setattr(market.jobs.contract, "find_events", lie)
     found = [from_hex(item.job_id) for item in market.jobs.events.requests()]
-    assert first in found
-    assert last in found
-    assert hostile not in found
+    assert [job in found for job in opened] == [True, False, True]
+
+
+def test_requests__uri_of_any_256_bytes__is_read(market, requester):
+    """The longest URI that the chain takes fits a record whatever its bytes are; a longer one is refused."""
+    spec = market.job_spec(example_input())._replace(input_uri="x" * 256)
+    call = market.jobs.contract.plan("open", tuple(spec), b"")
+    hostile = dataclasses.replace(call, data=call.data.replace(b"x" * 256, b"\xff" * 256))
+    transaction = transactions.send(market.chain, requester, hostile).transaction
+    (found,) = [item for item in market.jobs.events.requests() if item.opened_transaction == transaction]
+    assert found.input_uri == "\ufffd" * 256
+    with pytest.raises(MarketError, match="InputUriTooLong"):
+        market.jobs.open(requester, spec._replace(input_uri="x" * 257), b"")
 
 
 # --- transactions ----------------------------------------------------------------------------------
@@ -446,6 +491,80 @@ def test_send__nonce_taken_in_between__is_signed_again(market, prover):
     assert kept[0].nonce + 1 == kept[1].nonce
 
 
+def test_open__nonce_taken_in_between__is_not_signed_again(market):
+    """A second opening would be a second job: when the nonce goes elsewhere, nothing is sent in its place."""
+    requester, kept = market.funded(), []
+
+    def race(signed):
+        kept.append(signed)
+        market.token.approve(requester, market.deployer.address, 1)
+
+    packed = example_input()
+    with pytest.raises(ChainError, match="found it used by another transaction"):
+        market.jobs.open(requester, market.job_spec(packed), packed, on_signed=race)
+    assert len(kept) == 1
+    assert market.jobs.nonces_of(requester.address) == 0
+
+
+class LyingToken(Chain):
+    """An endpoint that tells other decimals or another symbol of the payment token."""
+
+    lies: dict = {}  # noqa: RUF012
+
+    def call(self, target, data, **options):
+        for name, value in self.lies.items():
+            entry = abi.function(load_artifact("LocalPaymentToken").abi, name)
+            if data == entry.selector:
+                return abi.encode_arguments(entry.outputs, [value], "lie")
+        return super().call(target, data, **options)
+
+
+@pytest.mark.parametrize("lie", [{"decimals": 8}, {"decimals": 0}, {"symbol": "zEUR"}])
+def test_check_deployment__endpoint_tells_another_unit_of_money__is_refused(market, lie):
+    """Decimals and symbol are the record's: an endpoint cannot move the point in a price."""
+    with LyingToken(market.chain.endpoint) as chain:
+        chain.lies = lie
+        with pytest.raises(DeploymentError, match="expected a token of 6 decimals called 'zUSD'"):
+            check_deployment(chain, market.deployment)
+        token = bind(chain, market.deployment).token
+        assert (token.parse("2.5"), token.show(2_500_000)) == (2_500_000, "2.500000 zUSD")
+
+
+def test_transact__gas_dearer_than_the_limit__nothing_is_signed(market, prover):
+    """The setting that bounds the price of gas is asked at every signature."""
+    kept = []
+    with Chain(market.chain.endpoint, max_fee_gwei=0.000001) as thrifty:
+        token = PaymentToken(thrifty, market.token.address, decimals=6, symbol="zUSD")
+        with pytest.raises(ChainError) as caught:
+            token.approve(prover, market.jobs.address, 1, on_signed=kept.append)
+    assert "chain.max_fee_gwei" in caught.value.hint
+    assert kept == []
+
+
+def test_spend_nonce__of_a_kept_transaction__it_can_never_be_mined(market, prover):
+    """An empty transaction takes the nonce; the kept bytes say what they would have done, and are void."""
+    call = market.token.contract.plan("approve", market.jobs.address, 3)
+    signed = transactions.sign(market.chain, prover, call)
+    read = call_of(signed)
+    assert (read.target, read.data, read.value_wei) == (call.target, call.data, 0)
+    allowance = market.token.allowance(prover.address, market.jobs.address)
+    assert spend_nonce(market.chain, prover, signed).succeeded
+    assert transactions.is_void(market.chain, signed)
+    with pytest.raises(ChainError, match="found it used by another transaction"):
+        transactions.resume(market.chain, signed)
+    assert market.token.allowance(prover.address, market.jobs.address) == allowance
+
+
+def test_spend_nonce__another_transaction_was_first__is_void_itself(market, prover):
+    """Who comes too late to spend a nonce is told that another transaction has it."""
+    call = market.token.contract.plan("approve", market.jobs.address, 3)
+    signed = transactions.sign(market.chain, prover, call)
+    market.token.approve(prover, market.jobs.address, 500 * ONE_TOKEN)
+    with pytest.raises(ChainError) as caught:
+        spend_nonce(market.chain, prover, signed)
+    assert caught.value.context["void"]
+
+
 def test_send__reverts_after_it_was_signed__explains_why(market, requester, prover):
     """A transaction that loses a race on chain fails with the contract's own reason."""
     job_id, _, _ = open_job(market, requester)
@@ -460,7 +579,7 @@ def test_wait__not_mined_in_time__keeps_the_hash(market, prover):
     kept = []
     market.chain.send_once("evm_setAutomine", [False])
     with Chain(market.chain.endpoint, receipt_timeout_seconds=0) as impatient:
-        contract = PaymentToken(impatient, market.token.address).contract
+        contract = PaymentToken(impatient, market.token.address, decimals=6, symbol="zUSD").contract
         try:
             with pytest.raises(TransactionTimeoutError) as caught:
                 contract.transact(prover, "approve", market.jobs.address, 7, on_signed=kept.append)

@@ -10,6 +10,7 @@ from eth_account.signers.local import LocalAccount
 from verifier_contracts.artifacts import load_artifact
 from zkml import wiring
 from zkml.adapters.evm import abi, transactions
+from zkml.adapters.evm.answers import Log, Transaction
 from zkml.adapters.evm.anvil import Anvil
 from zkml.adapters.evm.rpc import Chain
 from zkml.adapters.evm.timetravel import pass_time
@@ -17,6 +18,7 @@ from zkml.client import (
     OpenedJob,
     OpeningJournal,
     cancel,
+    checked_commitment,
     open_job,
     read_output,
     refund,
@@ -24,14 +26,16 @@ from zkml.client import (
     wait_for_settlement,
     withdraw,
 )
-from zkml.client.openings import INSECURE_SRS, PUBLIC_FOR_EVER
+from zkml.client.openings import INSECURE_SRS, PUBLIC_FOR_EVER, check_model
 from zkml.core.digests import keccak256
-from zkml.core.identifiers import VerifierClass
+from zkml.core.identifiers import VerifierClass, circuit_id, model_id
 from zkml.core.job_machine import JobStatus
 from zkml.core.progress import ProgressEvent
 from zkml.core.records import to_hex
 from zkml.core.tensors import pack
 from zkml.errors import (
+    BindingError,
+    ChainError,
     DomainError,
     InsufficientFundsError,
     InvalidTransitionError,
@@ -141,7 +145,7 @@ def test_open__job_id_is_journalled_and_told_before_anything_is_sent(lab):
         ({"accepted_classes": frozenset({VerifierClass.CEREMONY})}, UnsuitableCircuitError, "found local"),
         ({"max_total": 2 * ONE_TOKEN - 1}, MarketError, "expected a total of at most 1.999999 zUSD"),
         ({"fee": 0}, MarketError, "expected a fee above 0"),
-        ({"model_id": 1}, NotRegisteredError, "UnknownModel"),
+        ({"model_id": 1}, NotRegisteredError, "found none with id"),
         ({"packed_input": INPUT[:-1]}, LayoutError, "expected 22 bytes"),
         (
             {"packed_input": pack([DOMAIN.maximum + 1] * LAYOUT.input_count, LAYOUT.input_bytes)},
@@ -218,6 +222,70 @@ def test_resume__record_of_another_chain__left_alone(lab, monkeypatch):
     assert resume_openings(lab.market, lab.journal) == []
     assert list(lab.journal.pending()) == [foreign]
     lab.journal.finish(foreign)
+
+
+def keep_an_opening(lab, monkeypatch, **changes):
+    """Sign an opening and be interrupted before it is sent."""
+
+    def interrupt(_chain, _signed):
+        raise InterruptedBySignalError
+
+    account = lab.built.funded()
+    with monkeypatch.context() as patch:
+        patch.setattr(transactions, "broadcast", interrupt)
+        with pytest.raises(InterruptedBySignalError):
+            lab.open(account=account, **changes)
+    (record,) = lab.journal.pending()
+    return account, record
+
+
+def is_abandoned(lab, record, note):
+    found = lab.journal.find(record.job_id)
+    assert list(lab.journal.pending()) == []
+    assert (lab.journal.directory / f"{record.job_id}.abandoned").exists()
+    assert found.raw == record.raw
+    return note in found.note
+
+
+def test_resume__opening_past_its_deadline__put_aside_and_its_bytes_never_mined(lab, monkeypatch):
+    """What would be refused is not sent, blocks no later opening, and cannot open a job later."""
+    account, record = keep_an_opening(lab, monkeypatch, deadline=lab.market.chain.now() + 60)
+    pass_time(lab.market.chain, 120)
+    before, told = lab.market.token.balance_of(account.address), []
+    assert resume_openings(lab.market, lab.journal, account, progress=told.append) == []
+    assert is_abandoned(lab, record, "DeadlineOutOfRange")
+    assert record.job_id in told[0].note
+    assert lab.market.chain.nonce(account.address, "latest") == record.account_nonce + 1
+    with pytest.raises(ChainError):
+        transactions.broadcast(lab.market.chain, record.signed)
+    assert lab.market.token.balance_of(account.address) == before
+    assert lab.open(account=account).transaction != record.transaction
+
+
+def test_resume__refused_without_the_requesters_key__kept_and_not_sent(lab, monkeypatch):
+    """Without the key that spends the nonce the opening stays where it is, and stops nobody else."""
+    account, record = keep_an_opening(lab, monkeypatch, deadline=lab.market.chain.now() + 60)
+    pass_time(lab.market.chain, 120)
+    told: list[ProgressEvent] = []
+    assert resume_openings(lab.market, lab.journal, lab.requester, progress=told.append) == []
+    assert resume_openings(lab.market, lab.journal) == []
+    assert list(lab.journal.pending()) == [record]
+    assert "refused" in told[0].note
+    assert lab.market.chain.nonce(account.address, "latest") == record.account_nonce
+    resume_openings(lab.market, lab.journal, account)
+    assert is_abandoned(lab, record, "refused")
+
+
+def test_resume__opening_that_was_mined_and_reverted__put_aside(lab, monkeypatch):
+    """An opening that lost on chain moved nothing and blocks nothing."""
+    chain = lab.market.chain
+    account, record = keep_an_opening(lab, monkeypatch, deadline=chain.now() + 60)
+    pass_time(chain, 120)
+    transactions.broadcast(chain, record.signed)
+    assert chain.receipt(record.transaction).succeeded is False
+    assert resume_openings(lab.market, lab.journal, account) == []
+    assert is_abandoned(lab, record, "mined and reverted")
+    assert resume_openings(lab.market, lab.journal, account) == []
 
 
 # --- waiting and reading --------------------------------------------------------------------------
@@ -337,6 +405,119 @@ def test_read__endpoint_serves_a_verifier_that_accepts_anything__refused(lab):
         liar = wiring.bind(chain, lab.built.deployment)
         with pytest.raises(VerifierMismatchError, match="expected adapter code of hash"):
             read_output(liar, opened.job_id, accepted_classes=LOCAL)
+
+
+class InventingChain(Chain):
+    """An endpoint that tells of a settlement nobody made, by a verifier of its own that accepts anything.
+
+    Each lie covers the one before: other facts, then another commitment of the model, then another model,
+    then another request.
+    """
+
+    ADAPTER, CODE = "0x000000000000000000000000000000000000bEEF", b"\x00"
+
+    def __init__(self, lab, job_id, lies):
+        self.lies, self.job_id, self.built = lies, job_id, lab.built
+        super().__init__(lab.endpoint)
+        self.spec = lab.built.spec._replace(
+            adapter=self.ADAPTER,
+            adapter_code_hash=keccak256(self.CODE),
+            verifier_class=VerifierClass.UNVOUCHED,
+        )
+        self.circuit = circuit_id(self.chain_id, lab.built.router.address, self.spec)
+        self.commitment = lab.built.commitment._replace(circuit_id=self.circuit)
+        self.model = model_id(
+            self.chain_id, lab.built.registry.address, lab.built.deployer.address, self.commitment
+        )
+        self.output = pack([31337, -1], LAYOUT.output_bytes)
+
+    def code(self, account):
+        return self.CODE if account == self.ADAPTER else super().code(account)
+
+    def call(self, target, data, **options):
+        for artifact, name, lie in (
+            ("JobManager", "job", self._facts),
+            ("VerifierRouter", "circuit", lambda _: self.spec.as_abi()),
+            ("ModelRegistry", "commitmentOf", self._commitment),
+        ):
+            entry = abi.function(load_artifact(artifact).abi, name)
+            if data[:4] == entry.selector:
+                # Only the job itself is asked for honestly: the invented circuit and model do not exist.
+                answer = super().call(target, data, **options) if name == "job" else b""
+                (honest,) = abi.decode_values(entry.outputs, answer, name) if answer else (None,)
+                return abi.encode_arguments(entry.outputs, [lie(honest)], "lie")
+        return super().call(target, data, **options)
+
+    def logs(self, address, topics, **options):
+        events = {
+            name: abi.event(load_artifact("JobManager").abi, name) for name in ("JobOpened", "JobSettled")
+        }
+        if topics[0] == events["JobSettled"].topic:
+            data = abi.encode_arguments(
+                ["uint96", "bytes", "bytes32"], [1, self.output, keccak256(b"x")], "log"
+            )
+            prover = bytes(12) + bytes.fromhex(self.built.deployer.address[2:])
+            first = self.block(0)
+            yield Log(
+                address, (topics[0], self.job_id, prover), data, 0, first.block_hash, "0x" + "77" * 32, 0
+            )
+            return
+        registered = abi.event(load_artifact("ModelRegistry").abi, "ModelRegistered").topic
+        if topics[0] == registered and "model" in self.lies:
+            topics = [registered, self.built.model_id.to_bytes(32, "big"), None, None]
+        for log in super().logs(address, topics, **options):
+            if topics[0] == events["JobOpened"].topic and "request" in self.lies:
+                yield dataclasses.replace(
+                    log, topics=(log.topics[0], log.topics[1], self.model.to_bytes(32, "big"), log.topics[3])
+                )
+            else:
+                yield log
+
+    def transaction(self, transaction):
+        arguments = [self.job_id, INPUT, self.output, b"x"]
+        data = abi.encode_call(abi.function(load_artifact("JobManager").abi, "settle"), arguments)
+        sender, block = self.built.deployer.address, self.block(0).block_hash
+        return Transaction(transaction, sender, self.built.jobs.address, data, 0, 0, 0, block)
+
+    def _facts(self, honest):
+        values = list(honest)
+        values[2], values[5], values[8] = self.built.deployer.address, self.circuit, JobStatus.SETTLED
+        if "model" in self.lies:
+            values[4] = self.model
+        return tuple(values)
+
+    def _commitment(self, _):
+        return tuple(self.commitment if "commitment" in self.lies else self.built.commitment)
+
+
+@pytest.mark.parametrize(
+    ("lies", "words"),
+    [
+        ((), "expected the model's circuit"),
+        (("commitment",), "expected model id"),
+        (("commitment", "model"), "found other facts of the job"),
+        (("commitment", "model", "request"), "to be the hash of its request"),
+    ],
+    ids=["circuit", "commitment", "model", "request"],
+)
+def test_read__endpoint_invents_a_settlement_with_its_own_verifier__refused(lab, lies, words):
+    """From the job's id alone a client knows the circuit: no endpoint can put its own in its place."""
+    opened = lab.open()
+    with InventingChain(lab, opened.job_id, lies) as chain:
+        liar = wiring.bind(chain, lab.built.deployment)
+        with pytest.raises(BindingError, match=words):
+            read_output(liar, opened.job_id, accepted_classes=frozenset({VerifierClass.UNVOUCHED}))
+
+
+def test_commitment__endpoint_swaps_the_manifest__refused(lab):
+    """The manifest, and the scale in it, are those of the model's id, not those an endpoint tells."""
+    with InventingChain(lab, bytes(32), ("commitment",)) as chain:
+        liar = wiring.bind(chain, lab.built.deployment)
+        with pytest.raises(BindingError, match="expected model id"):
+            checked_commitment(liar, lab.built.model_id)
+        with pytest.raises(BindingError, match="expected model id"):
+            check_model(liar, lab.built.model_id, LOCAL)
+    assert checked_commitment(lab.market, lab.built.model_id) == lab.built.commitment
 
 
 # --- money back -----------------------------------------------------------------------------------

@@ -16,29 +16,37 @@ from chain_fixtures import (
     LAYOUT,
     ONE_TOKEN,
     build_market,
+    compile_halo2_stand_in,
     example_input,
-    proof_of,
+    halo2_proof_of,
 )
 from ezkl_circuits import SAMPLES, lab
 
-from prover_nodes.build import build_node
+from prover_nodes.build import build_node, open_circuits
 from prover_nodes.chain_port import ChainMarket, ChainTransactions
 from prover_nodes.journal import CaseState, Purpose, Stage, open_journal
 from prover_nodes.node import Node
 from prover_nodes.outbox import Outbox
 from prover_nodes.pipeline import Pipeline
-from prover_nodes.policy import Policy
+from prover_nodes.policy import Policy, SkipCode
 from prover_nodes.preview import preview_jobs
+from prover_nodes.services.inspect import inspect_gas_limit, inspect_verifier
+from verifier_contracts.artifacts import ContractArtifact
+from verifier_contracts.bindings import BoundContract
+from verifier_contracts.compiler import compile_sources
+from verifier_contracts.deploy import deploy_contract
+from verifier_contracts.deploy_verifier import VerifierTerms, deploy_verifier
+from verifier_contracts.sources import collect_sources
 from zkml.adapters.evm.anvil import Anvil
 from zkml.adapters.evm.rpc import Chain
 from zkml.adapters.evm.timetravel import pass_time
 from zkml.adapters.store.directory import DirectoryStore
 from zkml.adapters.system_clock import SystemClock
 from zkml.config.settings import Settings
-from zkml.core.digests import digest_bytes
-from zkml.core.identifiers import JobSpec, VerifierClass
+from zkml.core.digests import digest_bytes, keccak256
+from zkml.core.identifiers import JobSpec, VerifierClass, proof_system_id
 from zkml.core.progress import silent
-from zkml.core.records import to_hex
+from zkml.core.records import from_hex, to_hex
 from zkml.core.tensors import input_commitment
 from zkml.errors import JobExpiredError, NotClaimantError, ProofRejectedError
 
@@ -56,9 +64,41 @@ def chain(folder):
         yield connected
 
 
+SYSTEM_ID = proof_system_id("hash-v1")
+GAS_LIMIT = 200_000
+
+
 @pytest.fixture(scope="module")
-def market(chain, folder):
+def foreign_market(chain, folder):
+    """The market with a model whose adapter is not the shipped one."""
     return build_market(chain, folder / "deployments")
+
+
+@pytest.fixture(scope="module")
+def market(foreign_market):
+    """The market with a model behind the shipped adapter, over a generated verifier that takes hashes."""
+    terms = VerifierTerms(
+        LAYOUT, DOMAIN, keccak256(b"the node's key"), SYSTEM_ID, GAS_LIMIT, VerifierClass.LOCAL
+    )
+    pinned = deploy_verifier(
+        foreign_market.chain,
+        foreign_market.deployer,
+        foreign_market.router,
+        compile_halo2_stand_in(),
+        terms,
+        from_block=foreign_market.deployment.block,
+    )
+    return prove_model(foreign_market, foreign_market.deployer, pinned.circuit_id, pinned.spec)
+
+
+def prove_model(market, publisher, circuit_id, spec, proof_of=halo2_proof_of):
+    """Register a model of a circuit, prove it, and return the market with it."""
+    commitment = market.commitment._replace(circuit_id=circuit_id)
+    model_id, _ = market.registry.register(publisher, commitment)
+    genesis = market.registry.genesis(model_id)
+    proof = proof_of(genesis.packed_input, EXAMPLE_OUTPUT)
+    market.registry.activate(publisher, model_id, EXAMPLE_OUTPUT, proof)
+    return replace(market, spec=spec, circuit_id=circuit_id, commitment=commitment, model_id=model_id)
 
 
 @pytest.fixture(scope="module")
@@ -80,10 +120,17 @@ class HashCircuit:
     name = "hash"
     layout = LAYOUT
     domain = DOMAIN
+    proof_system_id = SYSTEM_ID
 
     def __init__(self, verifying_key_digest):
         self.verifying_key_digest = verifying_key_digest
         self.proved = 0
+
+    def verifier_code(self):
+        return compile_halo2_stand_in().runtime_code
+
+    def least_gas_limit(self, *, progress):
+        return GAS_LIMIT // 2
 
     def expected_prove_seconds(self):
         return 1.0
@@ -93,10 +140,10 @@ class HashCircuit:
 
     def prove(self, packed_input, packed_output, *, progress):
         self.proved += 1
-        return proof_of(packed_input, packed_output), 0.0
+        return halo2_proof_of(packed_input, packed_output), 0.0
 
     def verify(self, packed_input, packed_output, proof):
-        if proof != proof_of(packed_input, packed_output):
+        if proof != halo2_proof_of(packed_input, packed_output):
             raise ProofRejectedError("expected the hash, found another")
 
 
@@ -279,6 +326,54 @@ def test_chain_port__refusals__are_the_twins_of_the_contracts_errors(market, req
     assert bound.settlement_of(job_id) is None
 
 
+# --- a stranger's circuit under the node's key --------------------------------------------------------
+
+TURNCOAT = """
+// SPDX-License-Identifier: Apache-2.0
+pragma solidity 0.8.37;
+import {IProofVerifier} from "verifier_contracts/src/IProofVerifier.sol";
+contract Turncoat is IProofVerifier {
+    bool public hasTurned;
+    function turn() external { hasTurned = true; }
+    function verify(bytes32, bytes calldata, bytes calldata, bytes calldata) external view {
+        if (hasTurned) revert();
+    }
+}
+"""
+
+
+def compile_turncoat() -> ContractArtifact:
+    sources = collect_sources(["verifier_contracts/src/IProofVerifier.sol"])
+    compiled = compile_sources({**sources, "tests/Turncoat.sol": TURNCOAT})
+    return next(ContractArtifact.from_compiled(item) for item in compiled if item.name == "Turncoat")
+
+
+def bait(market):
+    """Prove a model over a verifier that accepts everything, open a job on it, and have it refuse from then on."""
+    stranger = market.funded()
+    adapter = deploy_contract(market.chain, stranger, compile_turncoat())
+    spec = market.spec._replace(adapter=adapter.address, adapter_code_hash=from_hex(adapter.code_hash))
+    circuit_id, _ = market.router.add(stranger, spec)
+    baited = prove_model(market, stranger, circuit_id, spec, proof_of=lambda *_: b"anything")
+    job_id = open_job(baited, stranger)
+    BoundContract(market.chain, compile_turncoat(), adapter.address).transact(stranger, "turn")
+    return job_id
+
+
+def test_node__verifier_that_turns_under_its_keys_digest__costs_it_nothing(market, prover, tmp_path):
+    """Key digest, layout and domain are the node's own; it sends nothing, before a restart and after one."""
+    job_id = bait(market)
+    before = market.token.balance_of(prover.address), market.chain.nonce(prover.address)
+    for _ in range(2):
+        node, circuit = hash_node(market, prover, tmp_path / "j.sqlite", tmp_path)
+        with node.journal:
+            report = node.run_once([job_id])
+        assert report.skips == {str(SkipCode.FOREIGN_VERIFIER): 1}
+        assert circuit.proved == 0
+    assert market.jobs.facts(job_id).prover == "0x" + "00" * 20
+    assert (market.token.balance_of(prover.address), market.chain.nonce(prover.address)) == before
+
+
 # --- real EZKL, in a process of its own that is killed ----------------------------------------------
 
 SERVE = """
@@ -300,12 +395,13 @@ node = build_node(
     account=Account.from_key(given["key"]),
     manager=JobManagerBinding(chain, given["manager"], from_block=0),
     router=VerifierRouter(chain, given["router"]),
-    token=PaymentToken(chain, given["token"]),
+    token=PaymentToken(chain, given["token"], decimals=6, symbol="zUSD"),
     first_block=0,
     bundles=[Bundle.open(Path(given["bundle"]))],
     store=DirectoryStore(folder / "store"),
     journal=folder / "journal.sqlite",
     work=folder / "work",
+    verifiers=Path(given["verifiers"]),
     prover=settings.prover,
     chain=settings.chain,
 )
@@ -335,7 +431,7 @@ def ezkl_market(market, folder):
     return replace(market, model_id=published.model_id)
 
 
-def serve(market, prover, job_id, folder):
+def serve(market, prover, job_id, folder, verifiers):
     """Start a node in a process of its own that serves one job."""
     given = {
         "folder": str(folder),
@@ -346,6 +442,7 @@ def serve(market, prover, job_id, folder):
         "token": market.token.address,
         "bundle": str(lab("Relu").bundle.path),
         "job": job_id.hex(),
+        "verifiers": str(verifiers),
     }
     parameters = folder / "parameters.json"
     parameters.write_text(json.dumps(given))
@@ -368,7 +465,7 @@ def wait_for_stage(path: Path, scope: str, job: str, stage: Stage, process) -> N
 
 @pytest.mark.parametrize("stage", [Stage.CLAIM, Stage.PROVE])
 def test_node__real_ezkl_killed_by_sigkill__the_next_one_finishes_the_job(
-    ezkl_market, requester, prover, tmp_path, stage
+    ezkl_market, requester, prover, tmp_path, folder, stage
 ):
     """SIGKILL when the journal shows a stage; another process then claims, settles and is paid once."""
     market, tiny = ezkl_market, lab("Relu")
@@ -378,12 +475,12 @@ def test_node__real_ezkl_killed_by_sigkill__the_next_one_finishes_the_job(
     bound = ChainMarket(market.jobs, market.router, market.token, prover.address, first_block=0)
     nonce = market.chain.nonce(prover.address)
 
-    with serve(market, prover, job_id, tmp_path) as first:
+    with serve(market, prover, job_id, tmp_path, folder / "verifiers") as first:
         try:
             wait_for_stage(tmp_path / "journal.sqlite", bound.scope, to_hex(job_id), stage, first)
         finally:
             first.send_signal(signal.SIGKILL)
-    with serve(market, prover, job_id, tmp_path) as second:
+    with serve(market, prover, job_id, tmp_path, folder / "verifiers") as second:
         printed, _ = second.communicate(timeout=120)
     assert json.loads(printed)["settled"] == 1
     facts = market.jobs.facts(job_id)
@@ -393,30 +490,31 @@ def test_node__real_ezkl_killed_by_sigkill__the_next_one_finishes_the_job(
 
 
 def test_preview__open_jobs__says_what_the_node_would_do_and_changes_nothing(
-    ezkl_market, requester, prover, folder
+    ezkl_market, foreign_market, requester, prover, folder
 ):
     """The dry run names jobs to claim and reasons to leave others alone."""
     market, tiny = ezkl_market, lab("Relu")
     packed = tiny.system.quantize_input(tiny.bundle, SAMPLES[2])
     spec = JobSpec(market.model_id, input_commitment(packed), "", 2 * ONE_TOKEN, market.chain.now() + 3600)
     mine, _ = market.jobs.open(requester, spec, packed)
-    foreign = market.job_spec(example_input())._replace(model_id=build_hash_model_id(market))
+    foreign = foreign_market.job_spec(example_input())
     other, _ = market.jobs.open(requester, foreign, example_input())
     height = market.chain.height()
     settings = Settings()
     found = dict(
         preview_jobs(
-            market.jobs, market.router, prover.address, [tiny.bundle], settings.prover, settings.chain
+            market.jobs,
+            market.router,
+            prover.address,
+            [tiny.bundle],
+            settings.prover,
+            settings.chain,
+            verifiers=folder / "verifiers",
         )
     )
     assert found[to_hex(mine)] == "claim"
     assert found[to_hex(other)].startswith("unknown-circuit: ")
     assert market.chain.height() == height
-
-
-def build_hash_model_id(market):
-    """Return the model of the hash circuit, which this node has no bundle for."""
-    return market.registry.proven_model_of(market.spec.verifying_key_digest)
 
 
 def test_build_node__from_parts__knows_its_bundles_by_verifying_key(ezkl_market, prover, tmp_path):
@@ -432,9 +530,29 @@ def test_build_node__from_parts__knows_its_bundles_by_verifying_key(ezkl_market,
         store=DirectoryStore(tmp_path),
         journal=tmp_path / "journal.sqlite",
         work=tmp_path / "work",
+        verifiers=tmp_path / "verifiers",
         prover=settings.prover,
         chain=settings.chain,
     )
     with node.journal:
         assert set(node._pipeline.circuits) == {digest_bytes(tiny.bundle.manifest.verifying_key)}
         assert node._pipeline.policy.confirmations == 0
+
+
+def test_bundle_circuit__verifier_code_and_gas__are_those_that_its_publisher_pinned(
+    ezkl_market, folder, tmp_path
+):
+    """The key generates the deployed code; a node that never measured proves one sample and gets the same gas."""
+    market, tiny, settings = ezkl_market, lab("Relu"), Settings()
+    [circuit] = open_circuits(
+        [tiny.bundle], prover=settings.prover, work=tmp_path / "work", verifiers=tmp_path / "verifiers"
+    ).values()
+    spec = market.router.circuit(market.registry.commitment_of(market.model_id).circuit_id)
+    assert inspect_verifier(spec, circuit, code_of=market.chain.code, chain_id=market.chain.chain_id) is None
+    stages = []
+    least = circuit.least_gas_limit(progress=lambda event: stages.append(event.stage))
+    assert "sample: prove" in stages
+    assert 0.8 * spec.gas_limit < least < spec.gas_limit
+    assert inspect_gas_limit(spec._replace(gas_limit=least), circuit, progress=silent) is None
+    assert "needed" in inspect_gas_limit(spec._replace(gas_limit=least - 1), circuit, progress=silent).note
+    assert not list((tmp_path / "work").iterdir())

@@ -27,6 +27,7 @@ AMOUNT = st.integers(0, 2**256 - 1).map(str)
 ADDRESS = st.binary(min_size=20, max_size=20).map(to_hex)
 NUMBER = st.integers(0, 2**53 - 1)
 SECONDS = st.floats(0, 1e6)
+PLAIN_NAME = st.from_regex(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}", fullmatch=True)
 NAME = st.text(st.characters(codec="utf-8"), max_size=30)
 
 REQUESTS = st.builds(
@@ -65,8 +66,8 @@ RECORDS = st.one_of(
     ),
     st.builds(
         ProofFile,
-        system=NAME,
-        system_version=NAME,
+        system=PLAIN_NAME,
+        system_version=PLAIN_NAME,
         circuit=DIGEST,
         verifying_key=DIGEST,
         input=BYTES,

@@ -18,10 +18,11 @@ from prover_nodes.outbox import Outbox
 from prover_nodes.pipeline import Pipeline
 from prover_nodes.policy import Policy
 from prover_nodes.ports import FoundMove
+from verifier_contracts.local_verification import adapter_code
 from zkml.adapters.evm.answers import TransactionReceipt
 from zkml.adapters.evm.transactions import Call, SignedTransaction
 from zkml.core.digests import keccak256
-from zkml.core.identifiers import CircuitSpec, VerifierClass
+from zkml.core.identifiers import CircuitSpec, VerifierClass, proof_system_id
 from zkml.core.job_machine import ZERO_ADDRESS, JobFacts, JobStatus, check_move
 from zkml.core.progress import silent
 from zkml.core.records import JobRequest, from_hex, to_hex
@@ -51,6 +52,23 @@ FEE = 5_000_000
 COLLATERAL = 1_000_000
 FUNDS = 10_000_000
 BLOCK_SECONDS = 2
+LEAST_GAS = 150_000
+SYSTEM_ID = proof_system_id("simulated")
+ADAPTER = "0x" + "44" * 20
+VERIFIER = "0x" + "55" * 20
+# Returns 1 whatever it is asked: no code here is run for its verdict, only compared.
+VERIFIER_CODE = bytes.fromhex("60015f5260205ff3")
+ADAPTER_CODE = adapter_code(VERIFIER, VERIFIER_CODE, LAYOUT)
+SPEC = CircuitSpec(
+    adapter=ADAPTER,
+    adapter_code_hash=keccak256(ADAPTER_CODE),
+    verifying_key_digest=KEY_DIGEST,
+    proof_system_id=SYSTEM_ID,
+    layout=LAYOUT,
+    domain=DOMAIN,
+    gas_limit=200_000,
+    verifier_class=VerifierClass.LOCAL,
+)
 
 
 def output_of(packed_input: bytes) -> bytes:
@@ -87,11 +105,8 @@ class SimulatedChain:
     mempool: dict[str, SignedTransaction] = field(default_factory=dict)
     blocks: list[tuple[str, State, tuple[SignedTransaction, ...]]] = field(default_factory=list)
     broadcasts: list[SignedTransaction] = field(default_factory=list)
-    spec: CircuitSpec = field(
-        default_factory=lambda: CircuitSpec(
-            ZERO_ADDRESS, bytes(32), KEY_DIGEST, bytes(4), LAYOUT, DOMAIN, 200_000, VerifierClass.LOCAL
-        )
-    )
+    spec: CircuitSpec = SPEC
+    codes: dict[str, bytes] = field(default_factory=lambda: {ADAPTER: ADAPTER_CODE, VERIFIER: VERIFIER_CODE})
     hashes: Iterator[int] = field(default_factory=count)
 
     def __post_init__(self) -> None:
@@ -272,6 +287,12 @@ class SimulatedMarket:
             raise NotRegisteredError("expected a known circuit, found another")
         return self.chain.spec
 
+    def code_of(self, address: str) -> bytes:
+        return self.chain.codes.get(address, b"")
+
+    def claimed_jobs(self) -> list[bytes]:
+        return [job_id for job_id, job in self.chain.state.jobs.items() if job.prover == self.account]
+
     def claim_of(self, job_id: bytes) -> FoundMove | None:
         held = self.chain.state.jobs[job_id].prover == self.account
         return self.chain.state.moves.get(("claim", job_id)) if held else None
@@ -365,6 +386,7 @@ class SimulatedCircuit:
 
     name = "sum"
     verifying_key_digest = KEY_DIGEST
+    proof_system_id = SYSTEM_ID
     layout = LAYOUT
     domain = DOMAIN
 
@@ -373,6 +395,12 @@ class SimulatedCircuit:
         self.expected = 5.0
         self.corrupt_proofs = 0
         self.while_proving: Callable[[], None] = lambda: None
+
+    def verifier_code(self) -> bytes:
+        return VERIFIER_CODE
+
+    def least_gas_limit(self, *, progress: Any) -> int:
+        return LEAST_GAS
 
     def expected_prove_seconds(self) -> float | None:
         return self.expected

@@ -205,3 +205,10 @@ def test_journal__cannot_be_written__storage_error_before_anything_is_sent(tmp_p
     (tmp_path / "client").write_text("a file in the way")
     with pytest.raises(StorageError):
         OpeningJournal(tmp_path / "client").keep(opening())
+
+
+@pytest.mark.parametrize("chain_id", [1, 31337])
+def test_check_class__ceremony__refused_even_if_accepted(chain_id):
+    """No router has an audited list yet, so an entry that claims to be on it is a lie of the endpoint's."""
+    with pytest.raises(UnsuitableCircuitError, match="audited list"):
+        check_class(VerifierClass.CEREMONY, frozenset({VerifierClass.CEREMONY}), chain_id)

@@ -29,6 +29,7 @@ def test_public_names__functions_and_records_of_the_modules__none_forgotten():
         "OpeningRecord",
         "Withdrawal",
         "cancel",
+        "checked_commitment",
         "fetch_manifest",
         "open_job",
         "pack_input",

@@ -68,6 +68,8 @@ def test_load__three_problems__all_reported_at_once_with_suggestion():
         ("chain.timeout_seconds", 0),
         ("chain.timeout_seconds", "nan"),
         ("chain.timeout_seconds", "inf"),
+        ("chain.max_fee_gwei", 0),
+        ("chain.max_fee_gwei", "inf"),
         ("chain.accepted_classes", ["local"]),
         ("chain.accepted_classes", [1]),
         ("home", ""),

@@ -7,7 +7,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 
-from zkml.adapters.evm import transport
+from zkml.adapters.evm import answers, transport
 from zkml.adapters.evm.gas import estimate_gas, fee_fields
 from zkml.adapters.evm.reverts import STANDARD_REVERTS
 from zkml.adapters.evm.rpc import Chain
@@ -272,6 +272,66 @@ def test_logs__node_with_a_small_range__are_asked_for_in_pieces(chain, node):
     assert [log.block for log in found] == sorted(log.block for log in found)
 
 
+def as_log_node(node, logs_in, last):
+    """Make a node answer with the given number of logs for each block, and return what it is asked."""
+    asked = []
+
+    def answer(params):
+        start, end = int(params[0]["fromBlock"], 16), int(params[0]["toBlock"], 16)
+        asked.append((start, end))
+        blocks = [number for number in range(start, end + 1) for _ in range(logs_in(number))]
+        return [
+            log_answer(blockNumber=hex(number), logIndex=hex(index)) for index, number in enumerate(blocks)
+        ]
+
+    node.answers["eth_blockNumber"] = hex(last)
+    node.answers["eth_getLogs"] = answer
+    return asked
+
+
+def found_blocks(chain):
+    return [log.block for log in chain.logs(ADDRESS, [bytes.fromhex(HASH[2:])], from_block=0)]
+
+
+def test_logs__answer_of_too_many_bytes__are_asked_for_in_halves(chain, node, monkeypatch):
+    """Whoever fills a range with logs stops nobody: the range is halved, and grows again after the spam."""
+    monkeypatch.setattr(transport, "MAX_ANSWER_BYTES", 10_000)
+    asked = as_log_node(node, lambda number: 5 if 2_000 <= number < 2_020 else number % 4_000 == 1, 9_999)
+    expected = [1, *(number for number in range(2_000, 2_020) for _ in range(5)), 4_001, 8_001]
+    assert found_blocks(chain) == expected
+    assert asked.count((2_000, 3_999)) == 1
+    assert max(end - start for start, end in asked if start > 2_020) > 1_000
+    assert len(asked) < 60
+
+
+def test_logs__too_many_of_them__are_asked_for_in_halves(chain, node, monkeypatch):
+    """The limit on the number of logs asks for less, like the limit on bytes."""
+    monkeypatch.setattr(answers, "MAX_LOGS_PER_ANSWER", 5)
+    as_log_node(node, lambda number: 3, 9)
+    assert found_blocks(chain) == [number for number in range(10) for _ in range(3)]
+
+
+@pytest.mark.parametrize(
+    ("module", "limit", "value"), [(transport, "MAX_ANSWER_BYTES", 500), (answers, "MAX_LOGS_PER_ANSWER", 2)]
+)
+def test_logs__one_block_with_too_many__names_the_block(chain, node, monkeypatch, module, limit, value):
+    """A block that cannot be read even alone is an RpcError that says which."""
+    as_log_node(node, lambda number: 3 if number == 4 else 0, 9)
+    monkeypatch.setattr(module, limit, value)
+    with pytest.raises(RpcError, match="eth_getLogs of block 4"):
+        found_blocks(chain)
+
+
+def test_request__answer_too_large__is_not_asked_for_again(chain, node, monkeypatch):
+    """What was too large once is too large again: it is not read a second time."""
+    monkeypatch.setattr(transport, "MAX_ANSWER_BYTES", 1000)
+    node.answers["eth_blockNumber"] = b" " * 100_000
+    node.requests.clear()
+    with pytest.raises(RpcError):
+        chain.height()
+    assert len(node.requests) == 1
+
+
 def test_has_block__hash_changed__is_false(chain, node):
     """A reorg is seen by the block's hash."""
     node.answers["eth_getBlockByNumber"] = lambda params: {**BLOCK, "number": params[0]}
@@ -302,6 +362,40 @@ def test_fee_fields__node_without_a_tip__falls_back(chain, node):
         "maxPriorityFeePerGas": 10**9,
         "type": 2,
     }
+
+
+GWEI = 10**9
+
+
+@pytest.mark.parametrize(
+    ("base_fee", "tip"), [(GWEI, 100 * GWEI), (100 * GWEI, GWEI), (0, 2**127)], ids=["tip", "base", "huge"]
+)
+def test_fee_fields__endpoint_asks_for_more_than_the_limit__refused(chain, node, base_fee, tip):
+    """No base fee and no tip that an endpoint makes up spends the signer's ether."""
+    node.answers["eth_getBlockByNumber"] = {**BLOCK, "baseFeePerGas": hex(base_fee)}
+    node.answers["eth_maxPriorityFeePerGas"] = hex(tip)
+    chain.max_fee_gwei = 100.0
+    with pytest.raises(ChainError, match="at most 100 gwei") as caught:
+        fee_fields(chain)
+    assert "chain.max_fee_gwei" in caught.value.hint
+    assert not isinstance(caught.value, RpcError)
+
+
+def test_fee_fields__base_fee_may_double__but_not_beyond_the_limit(chain, node):
+    """The reserve for a rising base fee ends at the limit."""
+    node.answers["eth_getBlockByNumber"] = {**BLOCK, "baseFeePerGas": hex(60 * GWEI)}
+    node.answers["eth_maxPriorityFeePerGas"] = hex(GWEI)
+    chain.max_fee_gwei = 100.0
+    assert fee_fields(chain)["maxFeePerGas"] == 100 * GWEI
+
+
+def test_fee_fields__legacy_price_above_the_limit__refused(chain, node):
+    """The one price of a chain before EIP-1559 is bounded, too."""
+    node.answers["eth_gasPrice"] = hex(501 * GWEI)
+    with pytest.raises(ChainError, match="found 501"):
+        fee_fields(chain)
+    node.answers["eth_gasPrice"] = hex(500 * GWEI)
+    assert fee_fields(chain) == {"gasPrice": 500 * GWEI}
 
 
 def test_estimate_gas__beyond_any_transaction__is_refused(chain, node):

@@ -103,7 +103,7 @@ def test_check__onnx_not_installed__says_how_to_install(monkeypatch):
     monkeypatch.setitem(sys.modules, "onnx", None)
     with pytest.raises(ToolchainError, match="package onnx") as caught:
         check_onnx(b"x")
-    assert caught.value.hint == "pip install 'zkml[publisher]'"
+    assert caught.value.hint == "in the checkout: make setup, or pip install '.[ezkl]'"
 
 
 def test_check__two_inputs_and_a_strange_opset__are_warned_about():

@@ -9,6 +9,7 @@ from typing import Any
 
 from registry.models import ModelStatus
 from verifier_contracts.artifacts import load_artifact
+from verifier_contracts.proof_bytes import ProofBytes, ProofCall, proof_in_calldata, proof_in_logs
 from zkml.adapters.evm import abi
 from zkml.adapters.evm.abi import Event
 from zkml.adapters.evm.answers import Log
@@ -19,7 +20,6 @@ from zkml.core.tensors import InputDomain, TensorLayout
 from zkml.errors import (
     BindingError,
     EvidenceUnavailableError,
-    FormatError,
     LayoutError,
     RevertedError,
     RpcError,
@@ -168,29 +168,22 @@ class ChainReader:
         return self._found[key]
 
 
-def decode_call(artifact: str, name: str, mined: MinedTransaction, target: str) -> dict[str, Any]:
-    """Decode the calldata of a transaction that must call one of our functions directly.
+def given_proof(call: ProofCall, address: str, subject: bytes, mined: MinedTransaction) -> ProofBytes:
+    """Return the bytes that a contract was given as a proof, from calldata or from the event in its place.
 
     Args:
-        artifact: the contract's name.
-        name: the function's name.
+        call: the function that took them.
+        address: its contract.
+        subject: the job's or the model's id, 32 bytes.
         mined: the transaction.
-        target: address of the contract.
 
     Raises:
-        EvidenceUnavailableError: it went through another contract, whose calldata is not ours to read.
-        BindingError: it calls another function, or its arguments do not decode.
+        EvidenceUnavailableError: it is no direct call, and its receipt does not hold the event.
+        BindingError: calldata that does not decode, or several such events.
+        RpcError: an event that does not decode.
     """
-    if mined.sent.target != target:
-        raise EvidenceUnavailableError(
-            f"expected a direct call of {artifact}.{name}, found a call of {mined.sent.target} "
-            f"in {mined.sent.transaction}",
-            hint="the proof went through another contract: only a trace of the transaction shows it",
-        )
-    try:
-        return abi.decode_calldata(abi.function(load_artifact(artifact).abi, name), mined.sent.data)
-    except FormatError as error:
-        raise BindingError(f"{error.message} in {mined.sent.transaction}") from error
+    found = proof_in_calldata(call, address, mined.sent)
+    return found or proof_in_logs(call, address, subject, mined.receipt.logs)
 
 
 def events_among(logs: Sequence[Log], artifact: str, address: str, name: str) -> list[Event]:

@@ -9,13 +9,13 @@ from zkml.errors import BindingError, PaymentMismatchError
 
 
 def settlement_is_this_proof(case: JobCase) -> str:
-    """Step 9: event = calldata; payee = claimer, bound before the proof was public."""
-    arguments, call, where = case.ending.arguments, case.settlement, case.ending.log.transaction
-    if call["jobId"] != case.job_id:
-        raise BindingError(f"expected a settlement of {to_hex(case.job_id)}, found {to_hex(call['jobId'])}")
-    if (arguments["output"], arguments["proofDigest"]) != (call["output"], keccak256(call["proof"])):
+    """Step 9: event = what was proved; payee = claimer, bound before the proof was public."""
+    arguments, given, where = case.ending.arguments, case.settlement, case.ending.log.transaction
+    if given.subject != case.job_id:
+        raise BindingError(f"expected a settlement of {to_hex(case.job_id)}, found {to_hex(given.subject)}")
+    if (arguments["output"], arguments["proofDigest"]) != (given.packed_output, keccak256(given.proof)):
         raise BindingError(
-            f"expected output and proof digest of the calldata in the event, found others in {where}"
+            f"expected output and digest of the given proof in the event, found others in {where}"
         )
     _check_payee(case)
     claim, settlement = case.claimed.log, case.ending.log
@@ -67,9 +67,11 @@ def _check_payee(case: JobCase) -> None:
     payees = {
         "claim": case.claimed.arguments["prover"],
         "settlement": case.ending.arguments["prover"],
-        "sender": case.ending_transaction.sent.sender,
         "job": case.facts.prover,
     }
+    # A contract that proves sends no transactions: whoever signed this one has no part in the job.
+    if case.settlement.in_calldata:
+        payees["sender"] = case.ending_transaction.sent.sender
     if len(set(payees.values())) != 1:
         found = ", ".join(f"{where} {account}" for where, account in payees.items())
         raise BindingError(f"expected one prover everywhere, found {found}")

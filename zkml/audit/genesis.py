@@ -1,12 +1,12 @@
 """Step 3: a model is PROVEN by an accepted proof of an input that its publisher did not choose."""
 
-from typing import Any
-
+from registry.derivations import check_model_circuit, check_model_id
 from verifier_contracts.deployed_verifier import DeployedVerifier
+from verifier_contracts.proof_bytes import ACTIVATE, ProofBytes
 from zkml.adapters.evm.abi import Event
-from zkml.audit.chain_reader import ChainReader, decode_call
+from zkml.audit.chain_reader import ChainReader, given_proof
 from zkml.core.digests import keccak256
-from zkml.core.identifiers import CircuitSpec, ModelCommitment, genesis_seed, model_id
+from zkml.core.identifiers import CircuitSpec, genesis_seed
 from zkml.core.tensors import expand_input
 from zkml.errors import BindingError, EvidenceUnavailableError, VerificationError
 
@@ -17,7 +17,7 @@ def verify_genesis(
     """Check that the model's id, circuit and genesis proof are what they should be.
 
     The seed is re-derived from chain, registry, model and the owner at that block; the input is expanded
-    from it here; the proof is the one in the calldata of the activating transaction.
+    from it here; the proof is the one that the activating transaction gave to the registry.
 
     Args:
         reader: the chain.
@@ -44,15 +44,14 @@ def verify_genesis(
     mined = reader.transaction_of(proven)
     if not mined.receipt.succeeded:
         raise BindingError(f"expected a successful activation, found a failed {proven.log.transaction}")
-    call = decode_call("ModelRegistry", "activate", mined, reader.contracts.registry)
-    _check_call(call, arguments, model, proven)
+    subject = model.to_bytes(32, "big")
+    given = given_proof(ACTIVATE, reader.contracts.registry, subject, mined)
     owner = _owner_before(reader, model, proven)
     seed = genesis_seed(reader.chain.chain_id, reader.contracts.registry, model, owner)
+    packed_input = expand_input(seed, spec.layout, spec.domain)
+    _check_given(given, subject, packed_input, proven)
     verifier.verify(
-        context=seed,
-        packed_input=expand_input(seed, spec.layout, spec.domain),
-        packed_output=call["output"],
-        proof=call["proof"],
+        context=seed, packed_input=packed_input, packed_output=given.packed_output, proof=given.proof
     )
     return f"in block {mined.block}"
 
@@ -61,28 +60,27 @@ def _check_identity(reader: ChainReader, model: int, circuit_id: bytes) -> None:
     if not reader.is_proven(model):
         raise BindingError(f"expected a PROVEN model, found that the registry does not call {model:#x} so")
     commitment = reader.commitment(model)
-    if commitment.circuit_id != circuit_id:
-        raise BindingError(
-            f"expected the model's circuit 0x{circuit_id.hex()}, found 0x{commitment.circuit_id.hex()}"
-        )
+    check_model_circuit(commitment, circuit_id)
     registered = _only(reader.model_events("ModelRegistered", model), "ModelRegistered", model)
-    _check_id(reader, model, registered.arguments["publisher"], commitment)
+    check_model_id(
+        model,
+        registered.arguments["publisher"],
+        commitment,
+        chain_id=reader.chain.chain_id,
+        registry=reader.contracts.registry,
+    )
 
 
-def _check_id(reader: ChainReader, model: int, publisher: str, commitment: ModelCommitment) -> None:
-    derived = model_id(reader.chain.chain_id, reader.contracts.registry, publisher, commitment)
-    if derived != model:
+def _check_given(given: ProofBytes, subject: bytes, packed_input: bytes, proven: Event) -> None:
+    found = (given.subject, keccak256(given.packed_output), keccak256(given.proof))
+    if found != (subject, proven.arguments["outputDigest"], proven.arguments["proofDigest"]):
         raise BindingError(
-            f"expected model id {model:#x}, found that publisher and commitment hash to {derived:#x}"
-        )
-
-
-def _check_call(call: dict[str, Any], arguments: dict[str, Any], model: int, proven: Event) -> None:
-    found = (call["modelId"], keccak256(call["output"]), keccak256(call["proof"]))
-    if found != (model, arguments["outputDigest"], arguments["proofDigest"]):
-        raise BindingError(
-            "expected the activation's calldata to hash to its event's digests, found other bytes "
+            "expected output and proof of the activation to hash to its event's digests, found other bytes "
             f"in {proven.log.transaction}"
+        )
+    if not given.in_calldata and given.packed_input != packed_input:
+        raise BindingError(
+            f"expected the genesis input that the seed expands to, found another in {proven.log.transaction}"
         )
 
 

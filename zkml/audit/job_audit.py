@@ -90,9 +90,7 @@ def audit_job(
             _run(checklist, case, _CIRCUIT)
             (_run_settled if status in ENDINGS else _run_unsettled)(checklist, case, verify)
             if rebuild is not None:
-                checklist.run(
-                    11, _REBUILT, lambda: verifier_is_rebuilt(case, rebuild), needs=(4,), optional=True
-                )
+                checklist.run(11, _REBUILT, lambda: verifier_is_rebuilt(case, rebuild), needs=(4,))
         for note in case.notes:
             checklist.note(note)
         seen = [number for number in range(11) if checklist.holds(number)]
@@ -115,13 +113,9 @@ def _run_settled(checklist: Checklist, case: JobCase, verify: OffChainVerifier) 
             (6, _FINAL, proof_steps.ending_is_final, (0,)),
         ),
     )
-    checklist.run(
-        7,
-        _OFF_CHAIN,
-        lambda: proof_steps.proof_verifies_off_chain(case, verify),
-        needs=(4, 5),
-        optional=True,
-    )
+    # Not optional: step 8 runs whatever code was pinned, and a publisher may have pinned code that accepts
+    # anything. Only the proof system tells, so where it is not installed there is no verdict.
+    checklist.run(7, _OFF_CHAIN, lambda: proof_steps.proof_verifies_off_chain(case, verify), needs=(4, 5))
     _run(
         checklist,
         case,
@@ -131,7 +125,7 @@ def _run_settled(checklist: Checklist, case: JobCase, verify: OffChainVerifier) 
             (10, _PAYMENT, ending_steps.payment_is_right, (0,)),
         ),
     )
-    if checklist.holds(8) and checklist.was_skipped(7):
+    if checklist.holds(8) and not checklist.holds(7):
         checklist.note(ONLY_DEPLOYED)
 
 

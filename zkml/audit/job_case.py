@@ -7,12 +7,12 @@ unproved fact names the step that proves it among its needs.
 from collections.abc import Sequence
 from functools import cached_property
 from pathlib import Path
-from typing import Any
 
 from circuits.bundle import Bundle
 from verifier_contracts.deployed_verifier import DeployedVerifier
+from verifier_contracts.proof_bytes import SETTLE, ProofBytes
 from zkml.adapters.evm.abi import Event
-from zkml.audit.chain_reader import ChainReader, decode_call
+from zkml.audit.chain_reader import ChainReader, given_proof
 from zkml.audit.evidence import MinedTransaction
 from zkml.audit.policy import AuditPolicy
 from zkml.core.digests import keccak256
@@ -87,9 +87,10 @@ class JobCase:
         return self.reader.transaction_of(self.ending)
 
     @cached_property
-    def settlement(self) -> dict[str, Any]:
-        """The arguments of the settling call: jobId, input, output, proof."""
-        return decode_call("JobManager", "settle", self.ending_transaction, self.reader.contracts.manager)
+    def settlement(self) -> ProofBytes:
+        """What the manager was given to settle the job."""
+        manager = self.reader.contracts.manager
+        return given_proof(SETTLE, manager, self.job_id, self.ending_transaction)
 
     @cached_property
     def spec(self) -> CircuitSpec:
@@ -133,9 +134,9 @@ class JobCase:
             "circuit": to_hex(facts.circuit_id),
         }
         if 8 in seen:
-            found["input"] = to_hex(self.settlement["input"])
-            found["output"] = to_hex(self.settlement["output"])
-            found["proof_digest"] = to_hex(keccak256(self.settlement["proof"]))
+            found["input"] = to_hex(self.settlement.packed_input)
+            found["output"] = to_hex(self.settlement.packed_output)
+            found["proof_digest"] = to_hex(keccak256(self.settlement.proof))
             found["settlement"] = self.ending_transaction.sent.transaction
         return found
 

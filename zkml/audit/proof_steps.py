@@ -30,7 +30,7 @@ def manifest_is_committed(case: JobCase) -> str:
 
 def input_is_committed(case: JobCase) -> str:
     """Step 5: the input that was proved is the one the job committed to, and in the domain."""
-    return _check_input(case, case.settlement["input"])
+    return _check_input(case, case.settlement.packed_input)
 
 
 def opening_input_is_committed(case: JobCase) -> str:
@@ -68,21 +68,21 @@ def job_has_not_ended(case: JobCase) -> str:
 
 def proof_verifies_off_chain(case: JobCase, verify: OffChainVerifier) -> str:
     """Step 7: instances = layout(input, output), and the proof system accepts under the key."""
-    call, manifest = case.settlement, case.bundle.manifest
-    instances = instances_of(case.spec.layout, call["input"], call["output"])
+    given, manifest = case.settlement, case.bundle.manifest
+    instances = instances_of(case.spec.layout, given.packed_input, given.packed_output)
     # EZKL accepts trailing bytes that the chain refuses.
-    if len(call["proof"]) != manifest.proof_bytes:
+    if len(given.proof) != manifest.proof_bytes:
         raise ProofRejectedError(
-            f"expected a proof of {manifest.proof_bytes} bytes, found {len(call['proof'])}"
+            f"expected a proof of {manifest.proof_bytes} bytes, found {len(given.proof)}"
         )
     proof = ProofFile(
         system=manifest.system,
         system_version=manifest.system_version,
         circuit=manifest.circuit,
         verifying_key=manifest.verifying_key,
-        input=to_hex(call["input"]),
-        output=to_hex(call["output"]),
-        proof=to_hex(call["proof"]),
+        input=to_hex(given.packed_input),
+        output=to_hex(given.packed_output),
+        proof=to_hex(given.proof),
     )
     verify(case.bundle, proof)
     return f"{manifest.system} {manifest.system_version}, {len(instances)} instances"
@@ -90,10 +90,10 @@ def proof_verifies_off_chain(case: JobCase, verify: OffChainVerifier) -> str:
 
 def deployed_verifier_accepts(case: JobCase) -> str:
     """Step 8: the code on chain, run here, accepts the same bytes."""
-    reader, call = case.reader, case.settlement
+    reader, given = case.reader, case.settlement
     context = job_context(reader.chain.chain_id, reader.contracts.manager, case.job_id, case.facts.prover)
     gas = case.verifier.verify(
-        context=context, packed_input=call["input"], packed_output=call["output"], proof=call["proof"]
+        context=context, packed_input=given.packed_input, packed_output=given.packed_output, proof=given.proof
     )
     return f"{gas} gas"
 

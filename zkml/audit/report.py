@@ -136,6 +136,7 @@ class Report:
         width = max((len(step.name) for step in self.steps), default=0)
         lines = [self.subject]
         lines += [f"{step.number:>2} {step.name:<{width}}  {_ending(step)}".rstrip() for step in self.steps]
+        lines += [f"   step {step.number}: {step.hint}" for step in self.steps if step.hint]
         lines += [f"note: {note}" for note in self.notes]
         lines.append(f"verdict: {_shown(self.verdict.value)}" + (f"  {self.meaning}" if self.meaning else ""))
         return "\n".join(lines)

@@ -1,22 +1,20 @@
 """Steps 0 to 2: the job exists, its id is the hash of its request, its circuit is pinned."""
 
+from marketplace.derivations import find_nonce
 from verifier_contracts.artifacts import load_artifact
 from zkml.audit.job_case import JobCase
 from zkml.audit.policy import INSECURE_SRS
-from zkml.core.identifiers import JobSpec, VerifierClass, circuit_id, job_id
+from zkml.core.identifiers import JobSpec, VerifierClass, circuit_id
 from zkml.core.job_machine import JobStatus, status_of
 from zkml.core.records import JobRequest, to_hex
 from zkml.core.verifier_classes import class_name
 from zkml.errors import (
     BindingError,
-    EvidenceUnavailableError,
     FormatError,
     UnsuitableCircuitError,
     VerifierMismatchError,
 )
 
-MAX_NONCES = 100_000
-"""How many jobs of one requester are searched for a job's nonce: a few seconds of hashing."""
 _CONTRACTS = (("manager", "JobManager"), ("registry", "ModelRegistry"), ("router", "VerifierRouter"))
 
 
@@ -40,18 +38,15 @@ def id_is_derived(case: JobCase) -> str:
     asked, requester = case.opened.arguments, case.facts.requester
     names = ("modelId", "inputCommitment", "inputUri", "fee", "deadline")
     spec = JobSpec(*(asked[name] for name in names))
-    count = case.reader.nonces(requester)
-    if count > MAX_NONCES:
-        raise EvidenceUnavailableError(f"expected at most {MAX_NONCES} jobs of {requester}, found {count}")
-    chain_id, manager = case.reader.chain.chain_id, case.reader.contracts.manager
-    # The newest first: most audits are about recent jobs.
-    for nonce in reversed(range(count)):
-        if job_id(chain_id, manager, requester, nonce, spec) == case.job_id:
-            return f"nonce {nonce}"
-    raise BindingError(
-        f"expected {to_hex(case.job_id)} to be the hash of its request, found that none of {count} nonces "
-        f"of {requester} gives it"
+    nonce = find_nonce(
+        case.job_id,
+        requester,
+        spec,
+        case.reader.nonces(requester),
+        chain_id=case.reader.chain.chain_id,
+        manager=case.reader.contracts.manager,
     )
+    return f"nonce {nonce}"
 
 
 def circuit_is_pinned(case: JobCase) -> str:

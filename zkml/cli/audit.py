@@ -39,6 +39,8 @@ def job(session: Session, job: str, rebuild: bool) -> None:
     job_id = parse_job(job)
     with unreachable_is_inconclusive():
         market = open_market_of(session)
+        # A mistyped id is no accusation of anybody: it is an error before any audit.
+        market.manager.facts(job_id)
     report = audit_job(
         job_id,
         market.chain,

@@ -1,5 +1,6 @@
 """`zkml config`: the settings, where each came from, and whether they hold together."""
 
+import os
 from pathlib import Path
 
 import click
@@ -7,6 +8,7 @@ import click
 from zkml.cli.console import table
 from zkml.cli.options import Session, local_command
 from zkml.config.load import known_keys, variable_of
+from zkml.config.settings import SECRET_VARIABLES
 
 
 @click.group("config")
@@ -44,6 +46,9 @@ def show(session: Session) -> None:
             for origin in origins
         }
     }
+    for name in SECRET_VARIABLES:
+        if name in os.environ:
+            rows.append([name, "***", "environment"])
     session.console.result(value, table(["key", "value", "origin"], rows))
 
 

@@ -31,22 +31,22 @@ class Console:
 
     def result(self, value: Mapping[str, Any], text: str) -> None:
         """Print the command's result: `value` as JSON, or `text` for people."""
-        sys.stdout.write((json.dumps(value, indent=2) if self.as_json else text) + "\n")
+        sys.stdout.write((json.dumps(value, indent=2) if self.as_json else harmless(text)) + "\n")
         sys.stdout.flush()
 
     def note(self, text: str) -> None:
         """Print a remark on stderr."""
         if not self.quiet:
-            self._rich.print(text, markup=False)
+            self._rich.print(harmless(text), markup=False)
 
     def failure(self, error: ZkmlError) -> None:
         """Print an error in one line, and the next step in another."""
         if self.as_json:
             sys.stdout.write(json.dumps({"error": error.as_json()}, indent=2) + "\n")
             sys.stdout.flush()
-        self._rich.print(f"error: {error.message} [{error.code}]", markup=False)
+        self._rich.print(f"error: {_one_line(error.message)} [{error.code}]", markup=False)
         if error.hint:
-            self._rich.print(f"hint: {error.hint}", markup=False)
+            self._rich.print(f"hint: {_one_line(error.hint)}", markup=False)
 
     @contextlib.contextmanager
     def progress(self) -> Iterator[Progress]:
@@ -64,8 +64,8 @@ class Console:
             TimeElapsedColumn(),
             TextColumn("{task.fields[note]}"),
         )
-        with RichProgress(*columns, console=self._rich) as bars:
-            yield _Bars(bars)
+        with RichProgress(*columns, console=self._rich, transient=True) as bars:
+            yield _Bars(bars, self._line)
 
     def _line(self, event: ProgressEvent) -> None:
         if event.finished:
@@ -74,26 +74,41 @@ class Console:
 
 
 class _Bars:
-    """Maps stages to rich's bars."""
+    """A bar for each stage at work; a stage that has ended leaves its line above them."""
 
-    def __init__(self, bars: RichProgress) -> None:
+    def __init__(self, bars: RichProgress, finish: Progress) -> None:
         self._bars = bars
+        self._finish = finish
         self._tasks: dict[str, Any] = {}
 
     def __call__(self, event: ProgressEvent) -> None:
         """Show one event."""
+        if event.finished:
+            if event.stage in self._tasks:
+                self._bars.remove_task(self._tasks.pop(event.stage))
+            self._finish(event)
+            return
         if event.stage not in self._tasks:
             self._tasks[event.stage] = self._bars.add_task(event.stage, total=None, note="")
         task = self._tasks[event.stage]
-        if event.finished:
-            self._bars.update(task, total=1, completed=1, note=event.note)
-            del self._tasks[event.stage]
-        elif event.expected_seconds:
+        if event.expected_seconds:
             # An estimate is no promise: the bar waits at 99 % for the work to end.
             done = min(event.elapsed_seconds / event.expected_seconds, 0.99)
             self._bars.update(task, total=1, completed=done, note=event.note)
         else:
             self._bars.update(task, note=event.note)
+
+
+def harmless(text: str) -> str:
+    """Escape what moves a terminal's cursor or changes its colours: names and files come from strangers."""
+    return "".join(
+        letter if letter.isprintable() or letter == "\n" else letter.encode("unicode_escape").decode()
+        for letter in text
+    )
+
+
+def _one_line(text: str) -> str:
+    return harmless(text.replace("\n", " "))
 
 
 def table(headers: list[str], rows: list[list[str]]) -> str:

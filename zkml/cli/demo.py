@@ -1,5 +1,8 @@
 """`zkml demo`: the guided tour."""
 
+import os
+import sys
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
@@ -60,6 +63,7 @@ def describe(report: "DemoReport") -> str:
         [name, money(had), money(has), money(has - had)] for name, had, has in [*rows, ("sum", before, after)]
     ]
     audits = [[job[:14] + "...", verdict] for job, verdict in report.audits.items()]
+    program = _program()
     cheated = f"job {report.cheated_job[:14]}... was claimed by a cheat, who forfeited"
     return "\n\n".join(
         [
@@ -69,6 +73,18 @@ def describe(report: "DemoReport") -> str:
             table(["lie", "refused by", "because"], lies),
             table(["job", "audit"], audits),
             table(["account", "before", "after", "change"], balances),
-            f"{report.seconds:.1f} s. Look closer: zkml chain up; zkml audit job {report.jobs[0].job_id}",
+            f"{report.seconds:.1f} s. Look closer:",
+            f"{program} chain up && {program} audit job {report.jobs[0].job_id}",
         ]
     )
+
+
+def _program() -> str:
+    """Return how this program was called, so that what is printed can be typed as it stands."""
+    called = Path(sys.argv[0])
+    beside = called.is_absolute() and called.is_relative_to(Path.cwd())
+    shown = str(called.relative_to(Path.cwd())) if beside else str(called)
+    if called.name != "zkml":
+        shown = "zkml"
+    home = os.environ.get("ZKML_HOME")
+    return f"ZKML_HOME={home} {shown}" if home else shown

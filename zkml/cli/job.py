@@ -69,13 +69,20 @@ def open_(
 
     Example: zkml job open 0x1f... --input input.json --fee 2.5
     """
-    from zkml.client import OpeningJournal, fetch_manifest, open_job, pack_input, resume_openings
+    from zkml.client import (
+        OpeningJournal,
+        checked_commitment,
+        fetch_manifest,
+        open_job,
+        pack_input,
+        resume_openings,
+    )
     from zkml.wiring import open_store
 
     market = open_market_of(session)
     account = account_of(session, "requester", market)
     number = parse_model(model)
-    manifest = fetch_manifest(market.registry.commitment_of(number), open_store(session.home))
+    manifest = fetch_manifest(checked_commitment(market, number), open_store(session.home))
     packed = pack_input(read_tensor(input_file), manifest)
     units = market.token.parse(fee)
     deadline = market.chain.now() + within
@@ -83,7 +90,9 @@ def open_(
         session.console.result(*_plan(market, account, number, packed, units, deadline))
         return
     journal = OpeningJournal(session.home.client)
-    for resumed in resume_openings(market, journal):
+    with session.console.progress() as progress:
+        interrupted = resume_openings(market, journal, account, progress=progress)
+    for resumed in interrupted:
         session.console.note(f"an interrupted opening is on chain: job 0x{resumed.job_id.hex()}")
     with session.console.progress() as progress:
         opened = open_job(

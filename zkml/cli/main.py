@@ -17,7 +17,8 @@ from typing import Any, NoReturn
 import click
 
 from zkml.cli.console import Console
-from zkml.errors import ConfigError, ForeignPackageError, ZkmlError
+from zkml.core import extras
+from zkml.errors import ConfigError, ForeignPackageError, ToolchainError, ZkmlError
 
 NOUNS = {
     "demo": ("zkml.cli.demo", "Run the main job from training to audit."),
@@ -40,11 +41,12 @@ class Nouns(click.Group):
         """Return the nouns in the order of the journey."""
         return list(NOUNS)
 
-    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         """Import the noun's module and return its `command`."""
         if cmd_name not in NOUNS:
             return None
         command: click.Command = importlib.import_module(NOUNS[cmd_name][0]).command
+        command.context_settings.update(ctx.command.context_settings)
         return command
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002
@@ -89,6 +91,20 @@ def _usage_error(error: click.ClickException) -> ConfigError:
     return ConfigError(error.format_message().rstrip(".").replace("\n", " "), hint=f"see {command} --help")
 
 
+def _explain(error: Exception) -> ZkmlError:
+    """Say what an exception outside the tree is: a missing extra, or a defect of ours."""
+    if isinstance(error, ModuleNotFoundError) and error.name in extras.PACKAGES:
+        return ToolchainError(
+            f"expected the package {error.name} for this command, found none",
+            hint=extras.install_hint(error.name),
+        )
+    first = str(error).splitlines()[0] if str(error) else ""
+    return ZkmlError(
+        f"internal error: {type(error).__name__}: {first}",
+        hint="this is a defect of zkml: repeat with -vv for the traceback and report it",
+    )
+
+
 def run(argv: list[str]) -> int:  # noqa: PLR0911  (one return per exit code)
     """Run one command and return its exit code; nothing but a defect of ours raises.
 
@@ -117,15 +133,12 @@ def run(argv: list[str]) -> int:  # noqa: PLR0911  (one return per exit code)
         # The reader of our output is gone; Python must not complain about it again at exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1
-    except Exception as error:  # noqa: BLE001  (the last resort: a defect of ours, told without a traceback)
-        defect = ZkmlError(
-            f"internal error: {type(error).__name__}: {str(error).splitlines()[0] if str(error) else ''}",
-            hint="this is a defect of zkml: repeat with -vv for the traceback and report it",
-        )
-        console.failure(defect)
+    except Exception as error:  # noqa: BLE001  (the last resort, told without a traceback)
+        explained = _explain(error)
+        console.failure(explained)
         if any(arg.startswith("-vv") for arg in argv):
             traceback.print_exc()
-        return 1
+        return explained.exit_code
     return code if isinstance(code, int) else 0
 
 

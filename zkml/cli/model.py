@@ -65,10 +65,8 @@ def export(session: Session, module: str, out: Path, shape: str, name: str | Non
 
     Example: zkml model export circuits.zoo.digits.train:trained_module digits.onnx --shape 1,1,8,8
     """
-    try:
-        import torch
-    except ImportError as error:
-        raise ModelError("expected torch, found none", hint="pip install 'zkml[publisher]'") from error
+    import torch
+
     from zkml.export.torch_module import export_module
 
     dimensions = _parse_shape(shape)

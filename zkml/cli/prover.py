@@ -88,6 +88,7 @@ def run(
             store=open_store(session.home),
             journal=session.home.journal,
             work=session.home.prover_work,
+            verifiers=session.home.verifiers,
             prover=prover,
             chain=session.settings.chain,
             measurements=session.home.measurements,
@@ -161,11 +162,36 @@ def _preview(
         prover,
         session.settings.chain,
         work=session.home.prover_work,
+        verifiers=session.home.verifiers,
         measurements=session.home.measurements,
     )
     rows = [[job, verdict] for job, verdict in found]
     value = {"dry_run": True, "jobs": [{"job": job, "would": verdict} for job, verdict in found]}
     return value, table(["job", "would"], rows) if rows else "no jobs"
+
+
+@command.command()
+@sending_command
+def withdraw(session: Session, dry_run: bool) -> None:
+    """Take the fees and the collateral that settlements have credited.
+
+    Example: zkml prover withdraw
+    """
+    from zkml.cli.plans import describe_plan
+    from zkml.client import withdraw as withdraw_credits
+
+    market = open_market_of(session)
+    account = account_of(session, "prover", market)
+    if dry_run:
+        session.console.result(*describe_plan([market.manager.dry_run(account.address, "withdraw")]))
+        return
+    taken = withdraw_credits(market, account)
+    value = {
+        "account": account.address,
+        "withdrawn": market.token.show(taken.amount),
+        "transaction": taken.receipt.transaction,
+    }
+    session.console.result(value, f"{value['withdrawn']} withdrawn to {account.address}")
 
 
 @command.command()

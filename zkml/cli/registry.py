@@ -28,7 +28,10 @@ def parse_model(text: str) -> int:
     try:
         number = int(text, 16) if text.startswith("0x") else int(text)
     except ValueError as error:
-        raise ConfigError(f"expected a model id (0x... or decimal), found {text!r:.80}") from error
+        raise ConfigError(
+            f"expected a model id (0x... or decimal), found {text!r:.80}",
+            hint="list them: zkml registry list",
+        ) from error
     if not 0 <= number < 1 << 256:
         raise ConfigError(f"expected a model id of at most 256 bits, found {text!r:.100}")
     return number
@@ -125,7 +128,7 @@ def show(session: Session, model: str) -> None:
     spec = market.router.circuit(commitment.circuit_id)
     value = {
         "model_id": f"{number:#066x}",
-        "name": commitment.name,
+        "name": _printable(commitment.name),
         "status": market.registry.status_of(number).name,
         "owner": market.registry.owner_of(number),
         "circuit_id": "0x" + commitment.circuit_id.hex(),
@@ -133,7 +136,7 @@ def show(session: Session, model: str) -> None:
         "onnx": "sha256:" + commitment.onnx_digest.hex(),
         "settings": "sha256:" + commitment.settings_digest.hex(),
         "manifest": "sha256:" + commitment.manifest_digest.hex(),
-        "manifest_cid": commitment.manifest_cid,
+        "manifest_cid": _printable(commitment.manifest_cid, 128),
         "verifying_key": "sha256:" + spec.verifying_key_digest.hex(),
         "adapter": spec.adapter,
         "adapter_code_hash": "0x" + spec.adapter_code_hash.hex(),
@@ -167,6 +170,6 @@ def list_(session: Session, limit: int) -> None:
     session.console.result({"models": models}, table(["name", "status", "model", "publisher"], rows))
 
 
-def _printable(text: str) -> str:
+def _printable(text: str, longest: int = 64) -> str:
     """Strangers choose names; what moves a terminal's cursor is left out."""
-    return "".join(letter for letter in text if letter.isprintable())[:64]
+    return "".join(letter for letter in text if letter.isprintable())[:longest]

@@ -26,6 +26,7 @@ class OpeningRecord(Record):
         job_id: predicted from the nonces that the chain had when it was signed.
         nonce: the requester's number of jobs at that time.
         raw, transaction, account_nonce: the signed transaction.
+        note: why it was put aside.
     """
 
     tag: ClassVar[str] = "zkml.opening/1"
@@ -44,6 +45,7 @@ class OpeningRecord(Record):
     transaction: Hex32
     raw: HexBytes
     account_nonce: int
+    note: Annotated[str, Field(max_length=1000)] = ""
 
     @property
     def spec(self) -> JobSpec:
@@ -62,7 +64,11 @@ class OpeningRecord(Record):
 
 @dataclass(frozen=True, slots=True)
 class OpeningJournal:
-    """Openings under one directory: `<job id>.json`, and `<job id>.done` when the chain has the job."""
+    """Openings under one directory.
+
+    `<job id>.json` while it is not known what became of one, `<job id>.done` when the chain has the job, and
+    `<job id>.abandoned`, with a note, when the transaction opened nothing and never will.
+    """
 
     directory: Path
 
@@ -77,12 +83,27 @@ class OpeningJournal:
         return path
 
     def finish(self, record: OpeningRecord) -> None:
-        """Mark an opening as seen on chain, or as void; the record stays."""
+        """Mark an opening as seen on chain; the record stays."""
         path = self.directory / f"{record.job_id}.json"
         try:
             path.replace(path.with_suffix(".done"))
         except OSError as error:
             raise StorageError(f"expected to rename {path}, found {error.strerror}") from error
+
+    def abandon(self, record: OpeningRecord, note: str) -> Path:
+        """Put an opening aside that opened nothing and never will; record and note stay.
+
+        Raises:
+            StorageError: no space or no permission.
+        """
+        path = self.directory / f"{record.job_id}.json"
+        kept = path.with_suffix(".abandoned")
+        write_atomically(kept, record.model_copy(update={"note": note[:1000]}).to_bytes(), mode=0o600)
+        try:
+            path.unlink(missing_ok=True)
+        except OSError as error:
+            raise StorageError(f"expected to remove {path}, found {error.strerror}") from error
+        return kept
 
     def pending(self) -> Iterator[OpeningRecord]:
         """Yield the openings that were signed and not yet seen on chain, by job id.
@@ -101,7 +122,7 @@ class OpeningJournal:
             ArtifactNotFoundError: there is none.
             FormatError, StorageError: it is damaged, or cannot be read.
         """
-        for suffix in (".json", ".done"):
+        for suffix in (".json", ".done", ".abandoned"):
             path = self.directory / f"{job_id}{suffix}"
             if path.exists():
                 return _read(path)

@@ -13,13 +13,13 @@ from zkml.adapters.evm.answers import TransactionReceipt
 from zkml.adapters.evm.transactions import SignedTransaction
 from zkml.client.inputs import check_packed
 from zkml.client.journal import OpeningJournal, OpeningRecord
+from zkml.client.models import checked_commitment
 from zkml.core.identifiers import CircuitSpec, JobSpec, VerifierClass, job_id
 from zkml.core.progress import Progress, ProgressEvent, silent
 from zkml.core.records import to_hex
 from zkml.core.tensors import input_commitment
 from zkml.core.verifier_classes import check_class
 from zkml.errors import (
-    ChainError,
     FormatError,
     MarketError,
     UnsuitableCircuitError,
@@ -28,7 +28,7 @@ from zkml.wiring import Market
 
 PUBLIC_FOR_EVER = "input and output of this job are public on chain, for ever"
 INSECURE_SRS = "insecure SRS: no security"
-MAX_URI_CHARACTERS = 256
+MAX_URI_BYTES = 256
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,32 +110,7 @@ def open_job(
     progress(ProgressEvent("open job", finished=True, note=to_hex(opened)))
     for record in kept:
         journal.finish(record)
-    return _opened(opened, receipt, request, spec)
-
-
-def resume_openings(market: Market, journal: OpeningJournal) -> list[OpenedJob]:
-    """Go on with openings that were signed and perhaps sent before this process was interrupted.
-
-    Records of other chains and deployments are left alone. A transaction whose nonce another one has
-    taken can never be mined; it moved nothing and is put aside.
-
-    Returns:
-        The jobs that are on chain now.
-
-    Raises:
-        ChainError: see `JobManagerBinding.resume`; what is not done stays in the journal.
-        FormatError, StorageError: see `OpeningJournal.pending`.
-    """
-    jobs = []
-    for record in journal.pending():
-        if _is_of(market, record):
-            receipt = _resume(market, record)
-            journal.finish(record)
-            if receipt is not None:
-                opened = market.manager.opened_in(receipt, record.requester, record.spec)
-                circuit = market.router.circuit(market.manager.facts(opened).circuit_id)
-                jobs.append(_opened(opened, receipt, record.spec, circuit))
-    return jobs
+    return describe_opened(opened, receipt, request, spec)
 
 
 def check_model(market: Market, model_id: int, accepted_classes: frozenset[int]) -> CircuitSpec:
@@ -144,8 +119,9 @@ def check_model(market: Market, model_id: int, accepted_classes: frozenset[int])
     Raises:
         NotRegisteredError: no such model.
         UnsuitableCircuitError: not PROVEN, or of a class that is not accepted.
+        BindingError: the endpoint tells something else than the model's id is the hash of.
     """
-    commitment = market.registry.commitment_of(model_id)
+    commitment = checked_commitment(market, model_id)
     if market.registry.status_of(model_id) is not ModelStatus.PROVEN:
         raise UnsuitableCircuitError(
             f"expected a PROVEN model, found {model_id:#x} without a genesis proof",
@@ -173,15 +149,16 @@ def _check_terms(market: Market, fee: int, max_total: int, deadline: int, input_
             f"now, found {deadline - now}",
             hint="deadlines are chain time",
         )
-    if len(input_uri) > MAX_URI_CHARACTERS:
+    length = len(input_uri.encode())
+    if length > MAX_URI_BYTES:
         raise FormatError(
-            f"expected an input URI of at most {MAX_URI_CHARACTERS} characters, found {len(input_uri)}",
-            hint="nodes leave longer ones out",
+            f"expected an input URI of at most {MAX_URI_BYTES} bytes, found {length}",
+            hint="the contract refuses longer ones",
         )
 
 
 def _record(market: Market, requester: str, spec: JobSpec, signed: SignedTransaction) -> OpeningRecord:
-    nonce = int(market.manager.contract.call("nonces", requester, block=market.chain.head))
+    nonce = market.manager.nonces_of(requester, block=market.chain.head)
     predicted = job_id(market.chain.chain_id, market.manager.address, requester, nonce, spec)
     return OpeningRecord(
         chain_id=market.chain.chain_id,
@@ -201,21 +178,10 @@ def _record(market: Market, requester: str, spec: JobSpec, signed: SignedTransac
     )
 
 
-def _is_of(market: Market, record: OpeningRecord) -> bool:
-    found = (record.chain_id, record.genesis_hash, record.manager)
-    return found == (market.chain.chain_id, market.chain.genesis_hash, market.manager.address)
-
-
-def _resume(market: Market, record: OpeningRecord) -> TransactionReceipt | None:
-    try:
-        return market.manager.resume(record.signed)
-    except ChainError as error:
-        if error.context.get("void"):
-            return None
-        raise
-
-
-def _opened(job: bytes, receipt: TransactionReceipt, spec: JobSpec, circuit: CircuitSpec) -> OpenedJob:
+def describe_opened(
+    job: bytes, receipt: TransactionReceipt, spec: JobSpec, circuit: CircuitSpec
+) -> OpenedJob:
+    """Return what a requester is told about a job on chain."""
     warnings: tuple[str, ...] = (PUBLIC_FOR_EVER,)
     if circuit.verifier_class == VerifierClass.LOCAL:
         warnings += (INSECURE_SRS,)

@@ -129,6 +129,8 @@ def _check_values(values: Mapping[str, Any], problems: list[str]) -> None:
     for key in ("chain.timeout_seconds", "chain.receipt_timeout_seconds", "prover.poll_seconds"):
         if values[key] <= 0:
             problems.append(f"{key}: expected more than 0 seconds, found {values[key]:g}")
+    if values["chain.max_fee_gwei"] <= 0:
+        problems.append(f"chain.max_fee_gwei: expected more than 0, found {values['chain.max_fee_gwei']:g}")
 
 
 def load(

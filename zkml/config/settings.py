@@ -26,6 +26,7 @@ class ChainSettings:
     finality_blocks: int = setting(64, "blocks on top before an audit calls a settlement final; 0 on local")
     timeout_seconds: float = setting(20.0, "longest wait for one answer of the endpoint")
     receipt_timeout_seconds: float = setting(180.0, "longest wait for a transaction to be mined")
+    max_fee_gwei: float = setting(500.0, "most to pay for one gas, whatever the endpoint suggests")
     accepted_classes: tuple[str, ...] = setting(
         ("ceremony",), "verifier classes to trust: ceremony, unvouched; local is added on local chain ids"
     )
@@ -68,5 +69,5 @@ class Settings:
 SECTIONS: dict[str, type] = {"chain": ChainSettings, "keys": KeySettings, "prover": ProverSettings}
 """Tables of `zkml.toml`; `home` stands above them."""
 
-SECRET_VARIABLES = ("ZKML_PRIVATE_KEY", "ZKML_KEY_PASSWORD")
-"""Environment variables that hold secrets; shown as `***`, never read as settings."""
+SECRET_VARIABLES = ("ZKML_PRIVATE_KEY",)
+"""Environment variables that hold secrets; never read as settings, never handed to a child process."""

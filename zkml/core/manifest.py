@@ -12,7 +12,7 @@ from pydantic import Field, model_validator
 
 from zkml.core.cid import CID_PATTERN
 from zkml.core.digests import Digest, record_digest
-from zkml.core.records import DigestText, Record
+from zkml.core.records import DigestText, Name, Record
 from zkml.core.tensors import InputDomain, TensorLayout, width_for
 from zkml.errors import FormatError, LayoutError, ManifestError
 
@@ -55,7 +55,7 @@ class SrsIdentity(Record):
 
     tag: ClassVar[str] = "zkml.srs/1"
 
-    name: Annotated[str, Field(max_length=64)]
+    name: Name
     secure: bool
     tau_g2: DigestText
     logrows: Annotated[int, Field(ge=1, le=26)]
@@ -101,10 +101,10 @@ class BundleManifest(Record):
 
     tag: ClassVar[str] = "zkml.bundle/1"
 
-    name: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$")]
-    system: Annotated[str, Field(max_length=32)]
-    system_version: Annotated[str, Field(max_length=32)]
-    proof_system: Annotated[str, Field(max_length=64)]
+    name: Name
+    system: Name
+    system_version: Name
+    proof_system: Name
     input_visibility: Literal["public"]
     output_visibility: Literal["public"]
     param_visibility: Literal["fixed"]

@@ -1,7 +1,7 @@
 """How long work tells its caller where it is: one event, one callback, no printing."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,3 +28,12 @@ Progress = Callable[[ProgressEvent], None]
 
 def silent(event: ProgressEvent) -> None:
     """Ignore an event: the default of every function that takes a `Progress`."""
+
+
+def labelled(progress: Progress, label: Callable[[], str]) -> Progress:
+    """Return a `Progress` that puts the label of the moment before each stage's name."""
+
+    def report(event: ProgressEvent) -> None:
+        progress(replace(event, stage=f"{label()}: {event.stage}" if label() else event.stage))
+
+    return report

@@ -18,6 +18,8 @@ HexBytes = Annotated[str, Field(pattern=r"^0x([0-9a-f]{2})*$")]
 Hex32 = Annotated[str, Field(pattern=r"^0x[0-9a-f]{64}$")]
 Address = Annotated[str, Field(pattern=r"^0x[0-9a-fA-F]{40}$")]
 DigestText = Annotated[Digest, Field(pattern=r"^sha256:[0-9a-f]{64}$")]
+Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$")]
+"""A short name that can be printed anywhere: no blanks, no line ends, nothing that moves a cursor."""
 Amount = Annotated[str, Field(pattern=r"^(0|[1-9][0-9]{0,77})$")]
 """A token amount or a 256-bit number as decimal text, because JSON numbers end at 2^53."""
 
@@ -174,8 +176,8 @@ class ProofFile(Record):
 
     tag: ClassVar[str] = "zkml.proof/1"
 
-    system: Annotated[str, Field(max_length=32)]
-    system_version: Annotated[str, Field(max_length=32)]
+    system: Name
+    system_version: Name
     circuit: DigestText
     verifying_key: DigestText
     input: HexBytes

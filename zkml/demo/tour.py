@@ -28,7 +28,7 @@ from zkml.client import OpeningJournal, open_job, read_output, refund, resume_op
 from zkml.config.home import Home
 from zkml.config.settings import Settings
 from zkml.core.job_machine import JobStatus
-from zkml.core.progress import Progress, silent
+from zkml.core.progress import Progress, labelled, silent
 from zkml.core.records import ProofRecord, from_hex, to_hex
 from zkml.core.verifier_classes import accepted_classes
 from zkml.demo.accounts import fund_roles, role_accounts
@@ -67,6 +67,7 @@ class _Tour:
     journal: OpeningJournal
     movable: bool
     publication: Publication = field(init=False)
+    label: str = ""
 
     @property
     def bundle(self) -> Bundle:
@@ -176,8 +177,8 @@ def _run(tour: _Tour, began: float) -> DemoReport:
         forfeited=forfeited,
         audits=audits,
         balances=compare(before, after),
-        symbol=tour.market.token.symbol(),
-        decimals=tour.market.token.decimals(),
+        symbol=tour.market.token.symbol,
+        decimals=tour.market.token.decimals,
         seconds=time.monotonic() - began,
     )
 
@@ -193,15 +194,17 @@ def _build_prover(tour: _Tour) -> Node:
         store=tour.store,
         journal=tour.home.journal,
         work=tour.home.prover_work,
+        verifiers=tour.home.verifiers,
         prover=tour.settings.prover,
         chain=tour.settings.chain,
         measurements=tour.home.measurements,
-        progress=tour.progress,
+        progress=labelled(tour.progress, lambda: tour.label),
     )
 
 
 def _finish_interrupted(tour: _Tour, node: Node) -> None:
     """Bring what an interrupted run left behind to its end, before balances are noted."""
+    tour.label = "left by an earlier run"
     resume_openings(tour.market, tour.journal)
     node.run_once()
     _collect(tour)
@@ -232,6 +235,7 @@ def _serve(tour: _Tour, node: Node, opened: list[bytes]) -> tuple[list[JobRow], 
     manager, prover = tour.market.manager, tour.accounts["prover"].address
     for index, job_id in enumerate(opened):
         before = manager.credits_of(prover)
+        tour.label = f"job {index + 1}"
         report = node.run_once([job_id])
         report.raise_first_error()
         facts = manager.facts(job_id)
@@ -294,8 +298,9 @@ def _cheat(tour: _Tour, other: Claimed) -> tuple[tuple[Attempt, ...], bytes, int
 
 def _prove_privately(tour: _Tour, packed: bytes, path: Path) -> tuple[bytes, bytes]:
     try:
-        witness = tour.system.witness(tour.bundle, packed, path, progress=tour.progress)
-        made = tour.system.prove(tour.bundle, witness, progress=tour.progress)
+        progress = labelled(tour.progress, lambda: f"job {HONEST_JOBS + 1}, in secret")
+        witness = tour.system.witness(tour.bundle, packed, path, progress=progress)
+        made = tour.system.prove(tour.bundle, witness, progress=progress)
     finally:
         path.unlink(missing_ok=True)
     verify_proof(tour.bundle, made.proof)

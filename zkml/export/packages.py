@@ -3,6 +3,7 @@
 import importlib
 from typing import Any
 
+from zkml.core.extras import install_hint
 from zkml.errors import ToolchainError
 
 
@@ -18,6 +19,6 @@ def require(name: str) -> Any:
         package = name.partition(".")[0]
         raise ToolchainError(
             f"expected the package {package}, found {type(error).__name__} on import",
-            hint="pip install 'zkml[publisher]'",
+            hint=install_hint(name),
             package=package,
         ) from error

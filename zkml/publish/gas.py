@@ -4,21 +4,14 @@ The sample also shows that the compiled verifier and the adapter accept what thi
 it still costs nothing to learn that they do not.
 """
 
-import json
 from pathlib import Path
 
 from circuits.bundle import Bundle
 from circuits.port import ProofSystem
+from circuits.sample import prove_sample
 from verifier_contracts.artifacts import ContractArtifact
-from verifier_contracts.local_verification import verify_in_local_evm
-from zkml.adapters.atomic_write import write_atomically
+from verifier_contracts.gas_limit import measured_gas_limit
 from zkml.core.progress import Progress, silent
-from zkml.core.records import from_hex
-from zkml.core.strict_json import parse_object
-from zkml.core.tensors import expand_input
-from zkml.errors import FormatError
-
-_SAMPLE_SEED = bytes(32)
 
 
 def measure_gas_limit(
@@ -44,33 +37,10 @@ def measure_gas_limit(
         ProofRejectedError: the verifier refuses a true proof of this circuit.
         ProvingError, StorageError: a step failed.
     """
-    path = cache_dir / f"{verifier.runtime_code_hash.hex()}.gas.json"
-    cached = _read(path)
-    if cached is not None:
-        return cached
-    layout = bundle.manifest.tensor_layout
-    packed = expand_input(_SAMPLE_SEED, layout, bundle.manifest.input_domain)
-    scratch.mkdir(parents=True, exist_ok=True)
-    witness_path = scratch / "sample.json"
-    try:
-        witness = system.witness(bundle, packed, witness_path, progress=progress)
-        made = system.prove(bundle, witness, progress=progress)
-    finally:
-        witness_path.unlink(missing_ok=True)
-    gas = verify_in_local_evm(
+    return measured_gas_limit(
         verifier.runtime_code,
-        layout,
-        packed_input=packed,
-        packed_output=witness.output,
-        proof=from_hex(made.proof.proof),
+        verifier.runtime_code_hash,
+        bundle.manifest.tensor_layout,
+        lambda: prove_sample(bundle, system, scratch=scratch, progress=progress),
+        cache_dir=cache_dir,
     )
-    write_atomically(path, json.dumps({"gas_limit": gas.recommended_limit}).encode())
-    return gas.recommended_limit
-
-
-def _read(path: Path) -> int | None:
-    try:
-        found = parse_object(path.read_bytes(), where=str(path)).get("gas_limit")
-    except (OSError, FormatError):
-        return None
-    return found if isinstance(found, int) and 0 < found <= 12_000_000 else None

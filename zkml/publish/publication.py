@@ -24,7 +24,7 @@ from zkml.core.digests import digest_bytes
 from zkml.core.identifiers import ModelCommitment, VerifierClass, proof_system_id
 from zkml.core.manifest import FileRole
 from zkml.core.ports.store import ArtifactStore
-from zkml.core.progress import Progress, silent
+from zkml.core.progress import Progress, labelled, silent
 from zkml.core.records import from_hex
 from zkml.errors import RegistryError, UnsuitableCircuitError
 from zkml.publish.gas import measure_gas_limit
@@ -160,7 +160,7 @@ def publish(
         progress: hears of every step.
 
     Raises:
-        RegistryError: another model of this verifying key is PROVEN already.
+        RegistryError: another model of this circuit is PROVEN already.
         ProofRejectedError: the genesis proof does not hold.
         UnsuitableCircuitError, CompileError, ChainError, ProvingError: a step failed.
     """
@@ -172,7 +172,7 @@ def publish(
     model_id = market.registry.model_id(account.address, commitment)
     is_new = market.registry.status_of(model_id) is ModelStatus.NONE
     if is_new:
-        _refuse_taken_key(market, model_id, commitment, circuit)
+        _refuse_taken_circuit(market, model_id, commitment, circuit)
         with run_stage(progress, "register the model"):
             market.registry.register(account, commitment)
     transaction = None
@@ -204,8 +204,9 @@ def activate(
     scratch.mkdir(parents=True, exist_ok=True)
     path = scratch / f"genesis-{model_id:064x}.json"
     try:
-        witness = system.witness(bundle, genesis.packed_input, path, progress=progress)
-        made = system.prove(bundle, witness, progress=progress)
+        labelled_progress = labelled(progress, lambda: "genesis")
+        witness = system.witness(bundle, genesis.packed_input, path, progress=labelled_progress)
+        made = system.prove(bundle, witness, progress=labelled_progress)
     finally:
         path.unlink(missing_ok=True)
     verify_proof(bundle, made.proof)
@@ -214,14 +215,13 @@ def activate(
     return receipt.transaction
 
 
-def _refuse_taken_key(
+def _refuse_taken_circuit(
     market: Market, model_id: int, commitment: ModelCommitment, circuit: PinnedCircuit
 ) -> None:
-    taken = market.registry.proven_model_of(circuit.spec.verifying_key_digest)
+    taken = market.registry.proven_model_of(circuit.circuit_id)
     if taken is not None and taken != model_id:
         raise RegistryError(
-            f"expected a verifying key of its own for {commitment.name}, "
-            f"found model {taken:#066x} proven with it",
+            f"expected a circuit of its own for {commitment.name}, found model {taken:#066x} proven with it",
             hint="the same model is published already: use it, or change the model",
         )
 

@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from zkml.core.extras import install_hint
 from zkml.errors import ToolchainError
 
 TEST_SHARE = 0.2
@@ -41,7 +42,7 @@ def load_images() -> DigitImages:
         from sklearn.model_selection import train_test_split  # noqa: PLC0415
     except ImportError as error:
         raise ToolchainError(
-            "expected the package scikit-learn, found none", hint="pip install 'zkml[demo]'"
+            "expected the package scikit-learn, found none", hint=install_hint("sklearn")
         ) from error
     pixels: NDArray[Any]
     pixels, labels = load_digits(return_X_y=True)

@@ -9,6 +9,7 @@ import {ModelCommitment} from "registry/src/IModelRegistry.sol";
 import {ModelRegistry} from "registry/src/ModelRegistry.sol";
 import {Specification} from "tests/contracts/support/Specification.sol";
 import {TripleVerifier} from "tests/contracts/support/VerifierDoubles.sol";
+import {Vm} from "tests/contracts/support/Vm.sol";
 import {CircuitSpec, VerifierClass} from "verifier_contracts/src/IVerifierRouter.sol";
 import {InputDomain, TensorLayout} from "verifier_contracts/src/TensorLayout.sol";
 import {VerifierRouter} from "verifier_contracts/src/VerifierRouter.sol";
@@ -106,8 +107,17 @@ abstract contract Market is Specification {
         manager.claim(jobId);
     }
 
+    /// @dev As a transaction of the account's own.
     function settleAs(address account, bytes32 jobId) internal {
-        vm.prank(account);
+        vm.prank(account, account);
         manager.settle(jobId, INPUT, OUTPUT, PROOF);
+    }
+
+    /// @dev How many proofs were published in events since {Vm-recordLogs}.
+    function publications() internal returns (uint256 count) {
+        Vm.Log[] memory logs = vm.getRecordedLogs();
+        for (uint256 i; i < logs.length; ++i) {
+            if (logs[i].topics[0] == keccak256("ProofPublished(bytes32,bytes,bytes,bytes)")) ++count;
+        }
     }
 }

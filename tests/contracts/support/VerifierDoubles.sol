@@ -2,6 +2,7 @@
 pragma solidity 0.8.37;
 
 import {IProofVerifier} from "verifier_contracts/src/IProofVerifier.sol";
+import {CircuitSpec, VerifierClass} from "verifier_contracts/src/IVerifierRouter.sol";
 
 /// @notice Stands for EZKL's generated verifier: answers 1 to exactly the calldata it was told of, reverts empty
 ///         to all else, or misbehaves as told.
@@ -120,5 +121,32 @@ contract GasTeller is IProofVerifier {
 
     function verify(bytes32, bytes calldata, bytes calldata, bytes calldata) external view {
         revert Given(gasleft());
+    }
+}
+
+/// @notice A router in whose eyes every circuit is of one class and one verifying key, and every proof holds: so a test
+///         can speak of the class CEREMONY, which the real router does not admit yet.
+contract OneKeyRouter {
+    VerifierClass private immutable CLASS;
+    bytes32 private immutable KEY;
+
+    constructor(VerifierClass class_, bytes32 keyDigest) {
+        CLASS = class_;
+        KEY = keyDigest;
+    }
+
+    function verify(bytes32, bytes32, bytes calldata, bytes calldata, bytes calldata) external pure {}
+
+    function circuit(bytes32) external view returns (CircuitSpec memory spec) {
+        spec.class_ = CLASS;
+        spec.verifyingKeyDigest = KEY;
+    }
+
+    function exists(bytes32) external pure returns (bool) {
+        return true;
+    }
+
+    function expandInput(bytes32, bytes32) external pure returns (bytes memory) {
+        return "input";
     }
 }

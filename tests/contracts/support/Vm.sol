@@ -3,9 +3,16 @@ pragma solidity 0.8.37;
 
 /// @notice The part of forge's cheatcodes that these tests use.
 interface Vm {
+    struct Log {
+        bytes32[] topics;
+        bytes data;
+        address emitter;
+    }
+
     function warp(uint256 timestamp) external;
     function chainId(uint256 id) external;
     function prank(address sender) external;
+    function prank(address sender, address origin) external;
     function startPrank(address sender) external;
     function stopPrank() external;
     function etch(address target, bytes calldata code) external;
@@ -18,6 +25,8 @@ interface Vm {
     function expectRevert(bytes4 selector) external;
     function expectRevert(bytes calldata data) external;
     function expectEmit(address emitter) external;
+    function recordLogs() external;
+    function getRecordedLogs() external returns (Log[] memory logs);
     function expectCall(address target, bytes calldata data, uint64 count) external;
 
     function snapshotGasLastCall(string calldata group, string calldata name) external returns (uint256 gasUsed);

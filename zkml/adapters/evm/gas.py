@@ -8,6 +8,7 @@ from zkml.errors import ChainError, RpcError
 MAX_TRANSACTION_GAS = 1 << 24
 """EIP-7825 caps what one transaction may use."""
 
+WEI_PER_GWEI = 10**9
 _MARGIN_PERCENT = 15
 _FALLBACK_TIP_WEI = 1_000_000_000
 
@@ -39,15 +40,32 @@ def estimate_gas(chain: Chain, fields: dict[str, str], what: str, reverts: Rever
 def fee_fields(chain: Chain) -> dict[str, int]:
     """Return the fee fields of a transaction: EIP-1559 where the chain has a base fee, else a gas price.
 
+    Base fee, tip and price are the endpoint's word, and are paid from the signer's account: none of them
+    makes one gas cost more than `Chain.max_fee_gwei`.
+
     Raises:
+        ChainError: one gas costs more than that.
         RpcError: see `Chain.request`.
     """
+    limit = int(chain.max_fee_gwei * WEI_PER_GWEI)
     base_fee = chain.block("latest").base_fee_wei
     if base_fee is None:
-        return {"gasPrice": answers.quantity(chain.request("eth_gasPrice"), "eth_gasPrice", 128)}
+        price = answers.quantity(chain.request("eth_gasPrice"), "eth_gasPrice", 128)
+        _check_price(chain, price, limit)
+        return {"gasPrice": price}
     try:
         tip = answers.quantity(chain.request("eth_maxPriorityFeePerGas"), "eth_maxPriorityFeePerGas", 128)
     except RpcError:
         tip = _FALLBACK_TIP_WEI
+    _check_price(chain, base_fee + tip, limit)
     # Twice the base fee outlasts six full blocks in a row; what is not needed is not paid.
-    return {"maxFeePerGas": 2 * base_fee + tip, "maxPriorityFeePerGas": tip, "type": 2}
+    return {"maxFeePerGas": min(2 * base_fee + tip, limit), "maxPriorityFeePerGas": tip, "type": 2}
+
+
+def _check_price(chain: Chain, price_wei: int, limit_wei: int) -> None:
+    if price_wei > limit_wei:
+        raise ChainError(
+            f"expected one gas for at most {chain.max_fee_gwei:g} gwei, "
+            f"found {price_wei / WEI_PER_GWEI:g} at {chain.endpoint}",
+            hint="ask another endpoint; if the chain is that dear, raise chain.max_fee_gwei",
+        )

@@ -3,7 +3,6 @@
 Reads are repeated a few times when the connection fails. Nothing here holds a key or signs.
 """
 
-import contextlib
 import time
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any, Self
@@ -11,7 +10,13 @@ from typing import Any, Self
 from zkml.adapters.evm import answers
 from zkml.adapters.evm.answers import Block, Log, Transaction, TransactionReceipt
 from zkml.adapters.evm.reverts import STANDARD_REVERTS, RevertDecoder
-from zkml.adapters.evm.transport import BoundedHttpProvider, NodeRefusal, TransportFault, redact
+from zkml.adapters.evm.transport import (
+    BoundedHttpProvider,
+    NodeRefusal,
+    OversizedAnswer,
+    TransportFault,
+    redact,
+)
 from zkml.core.digests import keccak256
 from zkml.core.identifiers import LOCAL_CHAIN_IDS
 from zkml.errors import ConfigError, InsufficientFundsError, RpcError, WrongChainError
@@ -19,6 +24,7 @@ from zkml.errors import ConfigError, InsufficientFundsError, RpcError, WrongChai
 LOG_RANGE_BLOCKS = 2_000
 """How many blocks one eth_getLogs asks about; public endpoints refuse more."""
 DEFAULT_CONFIRMATIONS = 3
+DEFAULT_MAX_FEE_GWEI = 500.0
 
 _METHOD_NOT_FOUND = -32601
 _BACKOFF_SECONDS = 0.1
@@ -36,6 +42,7 @@ class Chain:
         genesis_hash: hash of block 0, which tells local chains of one id apart.
         confirmations: how many blocks on top make a transaction count; 0 on local chains.
         receipt_timeout_seconds: how long a transaction may take to be mined and confirmed.
+        max_fee_gwei: the most that one gas may cost in a transaction signed for this chain.
     """
 
     def __init__(
@@ -47,6 +54,7 @@ class Chain:
         receipt_timeout_seconds: float = 180.0,
         attempts: int = 3,
         confirmations: int = DEFAULT_CONFIRMATIONS,
+        max_fee_gwei: float = DEFAULT_MAX_FEE_GWEI,
     ) -> None:
         """Connect.
 
@@ -57,6 +65,7 @@ class Chain:
             receipt_timeout_seconds: for a transaction to be mined and confirmed.
             attempts: how often a request is sent when the connection fails.
             confirmations: blocks on top that make a transaction count; taken as 0 on local chains.
+            max_fee_gwei: the most to pay for one gas, whatever the endpoint suggests.
 
         Raises:
             ConfigError: no http(s) URL.
@@ -78,6 +87,7 @@ class Chain:
             raise
         self.confirmations = 0 if self.is_local else confirmations
         self.receipt_timeout_seconds = receipt_timeout_seconds
+        self.max_fee_gwei = max_fee_gwei
 
     def close(self) -> None:
         """Close the connection."""
@@ -144,9 +154,9 @@ class Chain:
         """Return an account's ether, in wei."""
         return answers.quantity(self.request("eth_getBalance", account, "latest"), "eth_getBalance")
 
-    def nonce(self, account: str, tag: str = "pending") -> int:
-        """Return the number of transactions that an account has sent."""
-        count = self.request("eth_getTransactionCount", account, tag)
+    def nonce(self, account: str, tag: BlockTag = "pending") -> int:
+        """Return the number of transactions that an account has sent up to a block."""
+        count = self.request("eth_getTransactionCount", account, _tag(tag))
         return answers.quantity(count, "eth_getTransactionCount", 64)
 
     def code(self, account: str) -> bytes:
@@ -223,7 +233,7 @@ class Chain:
             RpcError: see `request`; or a log is of another contract, topic or block than asked for.
         """
         last = self.height() if to_block is None else to_block
-        start, span = from_block, LOG_RANGE_BLOCKS
+        start, span, longest = from_block, LOG_RANGE_BLOCKS, LOG_RANGE_BLOCKS
         while start <= last:
             end = min(start + span - 1, last)
             try:
@@ -232,10 +242,16 @@ class Chain:
                 if span == 1 or refusal.code == _METHOD_NOT_FOUND:
                     raise self.refused("eth_getLogs", refusal) from refusal
                 # Endpoints name their limits in a dozen ways; a smaller range answers all of them.
-                span = max(1, span // 8)
+                span = longest = max(1, span // 8)
+                continue
+            except OversizedAnswer as fault:
+                if start == end:
+                    raise self._unreachable(f"eth_getLogs of block {start}", fault) from fault
+                # Anybody can fill a range with logs, so it is halved, and no limit for the ranges after it.
+                span = (end - start + 1) // 2
                 continue
             yield from found
-            start = end + 1
+            start, span = end + 1, min(2 * span, longest)
 
     def refused(self, what: str, refusal: NodeRefusal) -> RpcError | InsufficientFundsError:
         """Return the error for a refusal of the node's."""
@@ -281,7 +297,10 @@ class Chain:
             "fromBlock": hex(start),
             "toBlock": hex(end),
         }
-        found = answers.logs(self._send("eth_getLogs", [query]), "eth_getLogs")
+        answer = self._send("eth_getLogs", [query])
+        if isinstance(answer, list) and len(answer) > answers.MAX_LOGS_PER_ANSWER:
+            raise OversizedAnswer(f"more than {answers.MAX_LOGS_PER_ANSWER} logs")
+        found = answers.logs(answer, "eth_getLogs")
         for log in found:
             fits = all(topic in (None, *log.topics[i : i + 1]) for i, topic in enumerate(topics))
             if not fits or log.address.lower() != address.lower() or not start <= log.block <= end:
@@ -289,18 +308,29 @@ class Chain:
         return found
 
     def _send(self, method: str, params: list[Any]) -> Any:
-        return self._retrying(method, lambda: self._once(method, params))
+        """Send a request, again if need be; an answer to `eth_getLogs` that is too large is the caller's."""
+        try:
+            return self._retrying(method, lambda: self._once(method, params))
+        except OversizedAnswer as fault:
+            if method == "eth_getLogs":
+                raise
+            raise self._unreachable(method, fault) from fault
 
     def _once(self, method: str, params: list[Any]) -> Any:
         return self._provider.request_result(method, params)
 
     def _retrying(self, method: str, attempt: Callable[[], Any]) -> Any:
         for number in range(self._attempts - 1):
-            with contextlib.suppress(TransportFault):
+            try:
                 return attempt()
-            time.sleep(_BACKOFF_SECONDS * 2**number)
+            except OversizedAnswer:
+                raise
+            except TransportFault:
+                time.sleep(_BACKOFF_SECONDS * 2**number)
         try:
             return attempt()
+        except OversizedAnswer:
+            raise
         except TransportFault as fault:
             raise self._unreachable(method, fault) from fault
 

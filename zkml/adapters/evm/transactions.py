@@ -105,7 +105,15 @@ def dry_run(chain: Chain, call: Call, sender: str) -> DryRun:
     return DryRun(call.target, call.data, gas, gas * price_wei, call.what, call.arguments)
 
 
-def sign(chain: Chain, account: LocalAccount, call: Call, *, gas: int | None = None) -> SignedTransaction:
+def sign(
+    chain: Chain,
+    account: LocalAccount,
+    call: Call,
+    *,
+    gas: int | None = None,
+    nonce: int | None = None,
+    fees: Mapping[str, int] | None = None,
+) -> SignedTransaction:
     """Simulate a call and sign the transaction that makes it.
 
     Args:
@@ -113,10 +121,13 @@ def sign(chain: Chain, account: LocalAccount, call: Call, *, gas: int | None = N
         account: who pays for gas.
         call: what it does.
         gas: its limit, without a simulation before: for who wants to see the chain itself refuse.
+        nonce: of the sender; the next one when None.
+        fees: fee fields; those of `fee_fields` when None.
 
     Raises:
         RevertedError: the contract would refuse; nothing is signed.
         InsufficientFundsError: the sender cannot pay for gas.
+        ChainError: gas costs more than the chain's `max_fee_gwei`.
         RpcError: see `Chain.request`.
     """
     if gas is None:
@@ -125,11 +136,11 @@ def sign(chain: Chain, account: LocalAccount, call: Call, *, gas: int | None = N
         gas = estimate_gas(chain, fields_of_call, call.what, call.reverts)
     fields: dict[str, Any] = {
         "chainId": chain.chain_id,
-        "nonce": chain.nonce(account.address),
+        "nonce": chain.nonce(account.address) if nonce is None else nonce,
         "value": call.value_wei,
         "data": call.data,
         "gas": gas,
-        **fee_fields(chain),
+        **(fee_fields(chain) if fees is None else fees),
     }
     if call.target is not None:
         fields["to"] = call.target
@@ -174,17 +185,22 @@ def resume(chain: Chain, signed: SignedTransaction) -> TransactionReceipt:
 def is_void(chain: Chain, signed: SignedTransaction) -> bool:
     """Say whether a signed transaction can never be mined: its nonce went to another one.
 
-    Nodes raise an account's nonce a moment before they have the receipt of what raised it. To call a
-    transaction void in that moment would be to send another one for the same purpose, so a spent nonce
-    without a receipt is looked at again before it is believed.
+    Who believes it too early sends another one for the same purpose. So the nonce must be spent as deep as
+    a transaction must be to count; a transaction that the node knows by its hash is not void; and since
+    nodes raise a nonce before they have the receipt of what raised it, a spent nonce without a receipt is
+    looked at again.
+
+    Raises:
+        RpcError: see `Chain.request`.
     """
-    if chain.nonce(signed.sender, "latest") <= signed.nonce:
+    settled = max(0, chain.height() - chain.confirmations) if chain.confirmations else "latest"
+    if chain.nonce(signed.sender, settled) <= signed.nonce:
         return False
-    for pause in _VOID_CHECK_SECONDS:
-        if chain.receipt(signed.transaction) is not None:
+    for pause in (*_VOID_CHECK_SECONDS, 0.0):
+        if chain.receipt(signed.transaction) is not None or chain.transaction(signed.transaction) is not None:
             return False
         time.sleep(pause)
-    return chain.receipt(signed.transaction) is None
+    return True
 
 
 def wait(
@@ -239,10 +255,10 @@ def send(
     *,
     on_signed: OnSigned = ignore_signed,
 ) -> TransactionReceipt:
-    """Simulate, sign, hand over, broadcast, wait and check.
+    """Simulate, sign once, hand over, broadcast, wait and check.
 
-    When another process takes the sender's nonce in between, the void transaction is replaced by a new
-    one, which is handed over, too.
+    When another process takes the sender's nonce in between, this fails and nothing is signed again: who
+    calls knows whether doing it twice would do harm. `send_repeatable` is for what does none.
 
     Args:
         chain: where to send it.
@@ -254,19 +270,33 @@ def send(
         RevertedError: the contract refuses, before or after it was sent.
         InsufficientFundsError: the sender cannot pay for gas.
         TransactionTimeoutError: not mined in time; carries its hash.
+        ChainError: another transaction of the sender has taken its nonce; `void` is in the context.
         RpcError: see `Chain.request`.
     """
-    attempts = _NONCE_ATTEMPTS
-    while True:
-        signed = sign(chain, account, call)
-        on_signed(signed)
-        attempts -= 1
+    signed = sign(chain, account, call)
+    on_signed(signed)
+    broadcast(chain, signed)
+    return wait(chain, signed, call=call)
+
+
+def send_repeatable(
+    chain: Chain,
+    account: LocalAccount,
+    call: Call,
+    *,
+    on_signed: OnSigned = ignore_signed,
+) -> TransactionReceipt:
+    """Send a call that may be made twice without harm, e.g. an approval; takes and raises what `send` does.
+
+    A transaction whose nonce another process took is replaced by a new one, which is handed over, too.
+    """
+    for _ in range(_NONCE_ATTEMPTS - 1):
         try:
-            broadcast(chain, signed)
-            return wait(chain, signed, call=call)
+            return send(chain, account, call, on_signed=on_signed)
         except ChainError as error:
-            if attempts == 0 or not error.context.get("void"):
+            if not error.context.get("void"):
                 raise
+    return send(chain, account, call, on_signed=on_signed)
 
 
 def _is_confirmed(chain: Chain, receipt: TransactionReceipt) -> bool:

@@ -26,6 +26,10 @@ class TransportFault(Exception):  # noqa: N818 never leaves this package
     """No usable answer came back; the same request may work later."""
 
 
+class OversizedAnswer(TransportFault):
+    """More came back than is read, or than can be read in time: the same request will not do better."""
+
+
 class NodeRefusal(Exception):  # noqa: N818 never leaves this package
     """The node answered with an error."""
 
@@ -117,9 +121,9 @@ class BoundedHttpProvider(JSONBaseProvider):
             for chunk in response.iter_content(_CHUNK_BYTES):
                 answer += chunk
                 if len(answer) > MAX_ANSWER_BYTES:
-                    raise TransportFault(f"an answer of more than {MAX_ANSWER_BYTES} bytes")
+                    raise OversizedAnswer(f"an answer of more than {MAX_ANSWER_BYTES} bytes")
                 if time.monotonic() > deadline:
-                    raise requests.Timeout
+                    raise OversizedAnswer(f"an answer longer than {self._timeout_seconds:g} s")
             return response.status_code, bytes(answer)
 
 

@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from zkml.adapters.process.child import ChildResult, Limits, OnTick, run_child
+from zkml.core.extras import install_hint
 from zkml.errors import BackendError, ProverLimitError, StorageError, ToolchainError, ZkmlError
 
 VERSION = "23.0.5"
@@ -149,7 +150,7 @@ def _value_of(name: str, result: ChildResult, raises: type[ZkmlError]) -> Any:
     if "synthesis error" in words:
         words = _remark(result) or words
     if answer["failure"] in ("ModuleNotFoundError", "ImportError"):
-        raise ToolchainError(f"expected EZKL {VERSION}, found none", hint='pip install "zkml[ezkl]"')
+        raise ToolchainError(f"expected EZKL {VERSION}, found none", hint=install_hint("ezkl"))
     if _NO_SPACE.search(words):
         raise StorageError(f"expected space for EZKL's files, found {words}", hint="free some disk space")
     raise raises(f"expected EZKL's {name} to succeed, found: {words}", call=name, words=words)

@@ -19,6 +19,7 @@ from typing import IO, Self
 
 import psutil
 
+from zkml.adapters.process.environment import child_environment
 from zkml.adapters.process.launch import (
     GUARD_EXIT_SECONDS,
     Guarded,
@@ -196,7 +197,7 @@ def start_detached(
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=subprocess.STDOUT,
-                env=None if env is None else dict(env),
+                env=child_environment(env),
                 cwd=cwd,
                 start_new_session=True,
             )

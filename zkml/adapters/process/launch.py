@@ -14,6 +14,7 @@ from pathlib import Path
 import psutil
 
 from zkml.adapters.process import guard
+from zkml.adapters.process.environment import child_environment
 from zkml.errors import ToolchainError
 
 GUARD_EXIT_SECONDS = 5.0
@@ -78,7 +79,7 @@ def start_guarded(
             stdin=stdin,
             stdout=subprocess.PIPE,
             stderr=stderr,
-            env=None if env is None else dict(env),
+            env=child_environment(env),
             cwd=cwd,
             pass_fds=[theirs.fileno()],
             start_new_session=True,

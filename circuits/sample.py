@@ -1,0 +1,36 @@
+"""One proof of an input that nobody chose, for measuring what its verification costs."""
+
+from pathlib import Path
+
+from circuits.bundle import Bundle
+from circuits.port import ProofSystem
+from zkml.core.progress import Progress, labelled, silent
+from zkml.core.records import ProofFile
+from zkml.core.tensors import expand_input
+
+_SEED = bytes(32)
+
+
+def prove_sample(
+    bundle: Bundle, system: ProofSystem, *, scratch: Path, progress: Progress = silent
+) -> ProofFile:
+    """Prove one input of the circuit's domain, the same one each time.
+
+    Args:
+        bundle: opened with all roles.
+        system: the bundle's proof system.
+        scratch: folder for the sample's witness; made when missing.
+        progress: hears of witness and proof.
+
+    Raises:
+        ProvingError, StorageError: a step failed.
+    """
+    packed = expand_input(_SEED, bundle.manifest.tensor_layout, bundle.manifest.input_domain)
+    scratch.mkdir(mode=0o700, parents=True, exist_ok=True)
+    path = scratch / "sample.json"
+    progress = labelled(progress, lambda: "sample")
+    try:
+        witness = system.witness(bundle, packed, path, progress=progress)
+        return system.prove(bundle, witness, progress=progress).proof
+    finally:
+        path.unlink(missing_ok=True)

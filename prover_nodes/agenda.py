@@ -1,0 +1,61 @@
+"""Which jobs a round takes up, and in which order.
+
+Anybody can open jobs, and take the fee back. So a round asks the chain about no more than a number of
+them, the best paid first, and about none that its opening already tells to be not for this node.
+"""
+
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+
+from prover_nodes.journal import Case, CaseState
+from prover_nodes.policy import Skip
+from zkml.core.digests import Digest
+from zkml.core.records import JobRequest
+
+MAX_JOBS_PER_ROUND = 32
+"""Waiting jobs that one round asks the chain about."""
+
+Screen = Callable[[JobRequest, int], Skip | None]
+"""Judges a job by its opening and chain time alone."""
+
+
+class Agenda:
+    """What one process knows of the jobs that wait."""
+
+    def __init__(self, screen: Screen) -> None:
+        """Use a way to judge a job without asking the chain."""
+        self._screen = screen
+        self._set_aside: set[Digest] = set()
+        self._looks: Counter[Digest] = Counter()
+
+    def draw_up(self, cases: Sequence[Case], now: int) -> Iterator[tuple[Case, Skip | None]]:
+        """Yield the jobs of a round, each with the reason to leave it alone where its opening tells.
+
+        Those with collateral at stake come first, all of them. Then come waiting jobs, those looked at
+        least often first and the best paid first among equals, so that no job keeps the others out by
+        failing.
+
+        Args:
+            cases: unfinished, each job once.
+            now: chain time in seconds.
+        """
+        yield from ((case, None) for case in cases if case.state is CaseState.WORKING)
+        waiting = [case for case in cases if case.state is CaseState.WAITING]
+        waiting.sort(key=lambda case: (self._looks[case.digest], -int(case.request.fee)))
+        left = MAX_JOBS_PER_ROUND
+        for case in waiting:
+            if case.digest in self._set_aside and now <= case.request.deadline:
+                continue
+            # What earlier jobs of this round taught about circuits counts already.
+            skip = self._screen(case.request, now)
+            if skip is None:
+                if left == 0:
+                    continue
+                left -= 1
+                self._looks[case.digest] += 1
+            yield case, skip
+
+    def set_aside(self, case: Case) -> None:
+        """Leave a waiting job alone until its deadline, or until the node starts with other settings."""
+        if case.state is CaseState.WAITING:
+            self._set_aside.add(case.digest)

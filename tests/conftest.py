@@ -3,6 +3,11 @@
 import os
 
 import pytest
+from hypothesis import settings
+
+# How fast a machine is says nothing about what is tested.
+settings.register_profile("zkml", deadline=None)
+settings.load_profile("zkml")
 
 KEPT = {"ZKML_NODE", "ZKML_NODE_MODULES", "ZKML_ANVIL", "ZKML_FORGE"}
 

@@ -11,7 +11,11 @@ import pytest
 from commands import ZKML, environment, nodes_of, zkml
 
 from zkml.adapters.evm.anvil import Anvil
+from zkml.adapters.evm.rpc import Chain
+from zkml.adapters.evm.transactions import Call, send
 from zkml.adapters.home_directory import lock_home
+from zkml.adapters.keys.dev_keys import dev_account
+from zkml.adapters.keys.key_files import create_key_file
 from zkml.config.home import Home
 
 pytestmark = pytest.mark.e2e
@@ -174,6 +178,30 @@ def test_demo__on_another_node__deploys_there(copied_home, tmp_path):
         run = zkml(copied_home, "demo", "--json", "--rpc-url", node.endpoint)
         assert run.returncode == 0, run.stderr
         assert json.loads(run.stdout)["endpoint"] == node.endpoint
+
+
+def test_demo__key_of_ones_own__deploys_and_funds_with_it(copied_home, tmp_path):
+    """Where the development key has nothing to give, --key-file deploys and pays."""
+    key = tmp_path / "funder.key"
+    funder = create_key_file(key)
+    with Anvil.start(tmp_path / "node") as node:
+        with Chain(node.endpoint) as chain:
+            gift = Call(funder.address, b"", "send ether", value_wei=1000 * 10**18)
+            send(chain, dev_account(31337), gift)
+            spent = chain.nonce(dev_account(31337).address)
+        run = zkml(copied_home, "demo", "--json", "--rpc-url", node.endpoint, "--key-file", str(key))
+        assert run.returncode == 0, run.stderr
+        with Chain(node.endpoint) as chain:
+            assert chain.nonce(dev_account(31337).address) == spent
+
+
+def test_demo__dry_run__does_nothing(tmp_path):
+    """With --dry-run the tour says what it would do, and makes no home."""
+    home = tmp_path / "home"
+    run = zkml(home, "demo", "--dry-run", "--json")
+    assert run.returncode == 0, run.stderr
+    assert len(json.loads(run.stdout)["steps"]) == 8
+    assert not home.exists()
 
 
 def test_demo__json__one_object_on_stdout_and_progress_on_stderr(copied_home):

@@ -1,5 +1,6 @@
 """`zkml chain`: the embedded node, and the contracts on any chain."""
 
+import os
 from typing import Any
 
 import click
@@ -65,11 +66,12 @@ def deploy(session: Session, token: str | None, replace: bool, dry_run: bool) ->
     """
     from verifier_contracts.deploy import deploy_core
     from zkml.adapters.home_directory import create_home
+    from zkml.demo.accounts import funding_account
     from zkml.wiring import bind, open_chain
 
     create_home(session.home)
     chain = open_chain(session.settings, session.home)
-    account = _deployer(session, chain)
+    account = funding_account(session.settings, session.home, chain, os.environ)
     if dry_run:
         session.console.result(*_plan(session, chain, account, token))
         return
@@ -77,7 +79,7 @@ def deploy(session: Session, token: str | None, replace: bool, dry_run: bool) ->
         deployment = deploy_core(
             chain, account, folder=session.home.deployments, token=token, replace=replace, progress=progress
         )
-    accounts = _local_roles(session, bind(chain, deployment)) if chain.is_local else {}
+    accounts = _local_roles(session, bind(chain, deployment), account) if chain.is_local else {}
     contracts = {name: contract.address for name, contract in deployment.contracts.items()}
     value = {"chain_id": chain.chain_id, "contracts": contracts, "accounts": accounts}
     lines = [f"{name:<10} {address}" for name, address in contracts.items()]
@@ -85,27 +87,13 @@ def deploy(session: Session, token: str | None, replace: bool, dry_run: bool) ->
     session.console.result(value, "\n".join(lines))
 
 
-def _deployer(session: Session, chain: Any) -> Any:
-    import os
-
-    from zkml.adapters.keys.dev_keys import dev_account
-    from zkml.wiring import KEY_VARIABLE, account_for
-
-    configured = session.settings.keys.key_file or KEY_VARIABLE in os.environ
-    if chain.is_local and not configured:
-        return dev_account(chain.chain_id)
-    return account_for(
-        "deployer", session.settings, session.home, is_local=chain.is_local, environment=os.environ
-    )
-
-
-def _local_roles(session: Session, market: Any) -> dict[str, str]:
-    from zkml.adapters.keys.dev_keys import dev_account
+def _local_roles(session: Session, market: Any, deployer: Any) -> dict[str, str]:
+    """Make the role keys of a local chain; the deployer of its token funds them."""
     from zkml.demo.accounts import fund_roles, role_accounts
 
     accounts = role_accounts(session.home)
-    if market.deployment.deployer == dev_account(market.chain.chain_id).address:
-        fund_roles(market, list(accounts.values()))
+    if market.deployment.deployer == deployer.address:
+        fund_roles(market, deployer, list(accounts.values()))
     return {role: account.address for role, account in accounts.items()}
 
 

@@ -8,15 +8,15 @@ from typing import TYPE_CHECKING
 import click
 
 from zkml.cli.console import table
-from zkml.cli.options import Session, chain_command
+from zkml.cli.options import Session, sending_command
 
 if TYPE_CHECKING:
     from zkml.demo.report import DemoReport
 
 
 @click.command("demo")
-@chain_command
-def command(session: Session) -> None:
+@sending_command
+def command(session: Session, dry_run: bool) -> None:
     """Run the main job on real parts: train, export, prove, verify on chain, pay, cheat, audit.
 
     Everything stays in the home; a second run uses what the first one made.
@@ -25,9 +25,32 @@ def command(session: Session) -> None:
     """
     from zkml.demo.tour import run_tour
 
+    if dry_run:
+        session.console.result(*_plan(session))
+        return
     with session.console.progress() as progress:
-        report = run_tour(session.settings, session.home, progress)
+        report = run_tour(session.settings, session.home, progress, environment=os.environ)
     session.console.result(report.as_json(), describe(report))
+
+
+STEPS = (
+    "train a small CNN on real digit images",
+    "export it to ONNX and check it",
+    "compile its circuit and measure both accuracies",
+    "deploy the contracts, register the model, activate it with a genesis proof",
+    "open three jobs, prove them, settle them",
+    "cheat on a fourth job in six ways, forfeit its collateral, refund its requester",
+    "audit all four jobs",
+    "compare balances",
+)
+
+
+def _plan(session: Session) -> tuple[dict[str, object], str]:
+    endpoint = session.settings.chain.rpc_url or "the embedded node"
+    cached = session.home.bundles.is_dir()
+    value = {"dry_run": True, "endpoint": endpoint, "circuit_cached": cached, "steps": list(STEPS)}
+    lines = [f"dry run: nothing was done; on {endpoint}, circuit {'cached' if cached else 'not made yet'}"]
+    return value, "\n".join([*lines, *(f"{number} {step}" for number, step in enumerate(STEPS, 1))])
 
 
 def describe(report: "DemoReport") -> str:

@@ -67,14 +67,17 @@ def export(session: Session, module: str, out: Path, shape: str, name: str | Non
     """
     import torch
 
+    from circuits.stages import run_stage
     from zkml.export.torch_module import export_module
 
     dimensions = _parse_shape(shape)
-    built = call_reference(module)
+    with session.console.progress() as progress, run_stage(progress, f"call {module}"):
+        built = call_reference(module)
     if not isinstance(built, torch.nn.Module):
         raise ModelError(f"expected a torch module, found {type(built).__name__} from {module}")
     example = torch.rand(dimensions, generator=torch.Generator().manual_seed(0))
-    checked = export_module(built, example, out, name=name or out.stem)
+    with session.console.progress() as progress, run_stage(progress, "export, check, compare"):
+        checked = export_module(built, example, out, name=name or out.stem)
     session.console.result(*_describe(checked, out))
 
 

@@ -1,6 +1,6 @@
 """The accounts of a local chain: one key file for each role, funded from the node's development key."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from eth_account.signers.local import LocalAccount
 
@@ -10,7 +10,8 @@ from zkml.adapters.evm.transactions import Call
 from zkml.adapters.keys.dev_keys import dev_account
 from zkml.adapters.keys.key_files import load_or_create_key_file
 from zkml.config.home import Home
-from zkml.wiring import Market
+from zkml.config.settings import Settings
+from zkml.wiring import KEY_VARIABLE, Market, account_for
 
 ROLES = ("publisher", "requester", "prover")
 LEAST_ETHER_WEI = 10**18
@@ -43,16 +44,30 @@ def fund_with_ether(chain: Chain, funder: LocalAccount, account: str) -> bool:
     return True
 
 
-def fund_roles(market: Market, accounts: Sequence[LocalAccount]) -> None:
-    """Give each account ether for gas and local tokens to pay with, where it has little.
-
-    The deployer of a local chain is its development account, which may mint the local token.
+def funding_account(
+    settings: Settings, home: Home, chain: Chain, environment: Mapping[str, str]
+) -> LocalAccount:
+    """Return who deploys and pays on a chain: the configured key, or a local chain's development key.
 
     Raises:
-        KeyFileError: not a local chain.
+        KeyFileError: the key is missing or of another form, or none is configured on a chain with money.
+    """
+    if chain.is_local and not settings.keys.key_file and KEY_VARIABLE not in environment:
+        return dev_account(chain.chain_id)
+    return account_for("deployer", settings, home, is_local=chain.is_local, environment=environment)
+
+
+def fund_roles(market: Market, funder: LocalAccount, accounts: Sequence[LocalAccount]) -> None:
+    """Give each account ether for gas and local tokens to pay with, where it has little.
+
+    Args:
+        market: on a local chain.
+        funder: deployed the local token, and so may mint it.
+        accounts: who gets something.
+
+    Raises:
         ChainError: see `transactions.send`.
     """
-    funder = dev_account(market.chain.chain_id)
     for account in accounts:
         fund_with_ether(market.chain, funder, account.address)
         if market.token.balance_of(account.address) < LEAST_TOKENS:

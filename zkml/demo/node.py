@@ -4,12 +4,13 @@ import contextlib
 import time
 from collections.abc import Iterator
 
+from eth_account.signers.local import LocalAccount
+
 from zkml.adapters.evm import transactions
 from zkml.adapters.evm.anvil import Anvil, detached_endpoint
 from zkml.adapters.evm.rpc import Chain
 from zkml.adapters.evm.timetravel import pass_time
 from zkml.adapters.evm.transactions import Call
-from zkml.adapters.keys.dev_keys import dev_account
 from zkml.config.home import Home
 from zkml.config.settings import Settings
 from zkml.core.identifiers import LOCAL_CHAIN_IDS
@@ -57,11 +58,13 @@ def can_move_clock(chain: Chain) -> bool:
     return True
 
 
-def wait_until_past(chain: Chain, deadline: int, progress: Progress, *, movable: bool) -> None:
+def wait_until_past(
+    chain: Chain, deadline: int, funder: LocalAccount, progress: Progress, *, movable: bool
+) -> None:
     """Let chain time pass `deadline`: by moving the clock, or by waiting.
 
-    A node that mines on demand stands still while nobody sends anything, so while waiting the
-    development account sends itself nothing, once the deadline should have passed.
+    A node that mines on demand stands still while nobody sends anything, so while waiting the funder
+    sends itself nothing, once the deadline should have passed.
 
     Raises:
         ChainError: see `pass_time` and `transactions.send`.
@@ -76,6 +79,5 @@ def wait_until_past(chain: Chain, deadline: int, progress: Progress, *, movable:
         progress(ProgressEvent(stage, elapsed, float(max(remaining, 1))))
         time.sleep(_POLL_SECONDS)
         if elapsed > remaining:
-            funder = dev_account(chain.chain_id)
             transactions.send(chain, funder, Call(funder.address, b"", "let a block be mined"))
     progress(ProgressEvent(stage, time.monotonic() - began, finished=True))

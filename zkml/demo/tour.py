@@ -1,6 +1,7 @@
 """The main job, end to end, on real parts: the script of `zkml demo`."""
 
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -17,7 +18,6 @@ from prover_nodes.node import Node
 from verifier_contracts.deploy import deploy_core
 from zkml.adapters.evm.rpc import Chain
 from zkml.adapters.home_directory import lock_home
-from zkml.adapters.keys.dev_keys import dev_account
 from zkml.adapters.process.child import Limits
 from zkml.adapters.store.directory import DirectoryStore
 from zkml.audit.evidence import Contracts
@@ -31,7 +31,7 @@ from zkml.core.job_machine import JobStatus
 from zkml.core.progress import Progress, labelled, silent
 from zkml.core.records import ProofRecord, from_hex, to_hex
 from zkml.core.verifier_classes import accepted_classes
-from zkml.demo.accounts import fund_roles, role_accounts
+from zkml.demo.accounts import fund_roles, funding_account, role_accounts
 from zkml.demo.balances import compare, snapshot
 from zkml.demo.cheats import Claimed, attempt_all
 from zkml.demo.digits import PreparedCircuit, prepare
@@ -60,6 +60,7 @@ class _Tour:
     home: Home
     progress: Progress
     market: Market
+    funder: LocalAccount
     system: ProofSystem
     prepared: PreparedCircuit
     accounts: dict[str, LocalAccount]
@@ -82,13 +83,16 @@ class _Tour:
         return accepted_classes(self.settings.chain.accepted_classes, self.market.chain.chain_id)
 
 
-def run_tour(settings: Settings, home: Home, progress: Progress = silent) -> DemoReport:
+def run_tour(
+    settings: Settings, home: Home, progress: Progress = silent, *, environment: Mapping[str, str]
+) -> DemoReport:
     """Run the whole tour.
 
     Args:
         settings: of this run; an empty `chain.rpc_url` starts the embedded node.
         home: where everything is kept; a second run uses what the first one made.
         progress: hears of every step.
+        environment: where a key for deploying and funding may be; a local chain's development key if not.
 
     Returns:
         What happened, with an audit of every job. Sums were compared.
@@ -106,7 +110,8 @@ def run_tour(settings: Settings, home: Home, progress: Progress = silent) -> Dem
         system = open_system("ezkl", limits=limits, measurements=home.measurements)
         prepared = prepare(home, system, progress)
         with running_chain(settings, home, progress) as chain:
-            tour = _set_up(settings, home, progress, chain, system, prepared)
+            funder = funding_account(settings, home, chain, environment)
+            tour = _set_up(settings, home, progress, chain, funder, system, prepared)
             return _run(tour, began)
 
 
@@ -115,21 +120,22 @@ def _set_up(  # noqa: PLR0917  (each is a part of the tour)
     home: Home,
     progress: Progress,
     chain: Chain,
+    funder: LocalAccount,
     system: ProofSystem,
     prepared: PreparedCircuit,
 ) -> _Tour:
     """Step 4: contracts, accounts, verifier, model, genesis proof."""
-    deployer = dev_account(chain.chain_id)
-    deployment = deploy_core(chain, deployer, folder=home.deployments, progress=progress)
+    deployment = deploy_core(chain, funder, folder=home.deployments, progress=progress)
     market = bind(chain, deployment)
     accounts = role_accounts(home, ROLES)
     with run_stage(progress, "fund the accounts"):
-        fund_roles(market, list(accounts.values()))
+        fund_roles(market, funder, list(accounts.values()))
     tour = _Tour(
         settings=settings,
         home=home,
         progress=progress,
         market=market,
+        funder=funder,
         system=system,
         prepared=prepared,
         accounts=accounts,
@@ -287,7 +293,7 @@ def _cheat(tour: _Tour, other: Claimed) -> tuple[tuple[Attempt, ...], bytes, int
     job = Claimed(job_id, other.layout, packed, output, proof, other.verifier)
     with run_stage(tour.progress, "cheat in six ways"):
         attempts = attempt_all(market, cheat, tour.addresses, job, other)
-    wait_until_past(market.chain, facts.deadline, tour.progress, movable=tour.movable)
+    wait_until_past(market.chain, facts.deadline, tour.funder, tour.progress, movable=tour.movable)
     before = market.manager.forfeits()
     refund(market, tour.accounts["requester"], job_id)
     forfeited = market.manager.forfeits() - before

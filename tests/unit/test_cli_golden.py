@@ -7,6 +7,7 @@ from pathlib import Path
 
 import click
 import pytest
+from click.testing import CliRunner
 
 from zkml.cli.main import command_tree, root
 
@@ -29,8 +30,8 @@ PAGES = pages()
 
 def help_of(words: str) -> str:
     """Return the help of a command as a user of a 100-column terminal sees it."""
-    context = click.Context(PAGES[words], info_name=words, terminal_width=100)
-    return PAGES[words].get_help(context) + "\n"
+    argv = [*words.split()[1:], "--help"]
+    return CliRunner().invoke(root, argv, prog_name="zkml", terminal_width=100).output
 
 
 @pytest.mark.parametrize("words", PAGES)

@@ -4,6 +4,7 @@ from pathlib import Path
 
 from circuits.bundle import Bundle
 from circuits.port import ProofSystem
+from circuits.single_proof import prove_input
 from zkml.core.progress import Progress, labelled, silent
 from zkml.core.records import ProofFile
 from zkml.core.tensors import expand_input
@@ -26,11 +27,6 @@ def prove_sample(
         ProvingError, StorageError: a step failed.
     """
     packed = expand_input(_SEED, bundle.manifest.tensor_layout, bundle.manifest.input_domain)
-    scratch.mkdir(mode=0o700, parents=True, exist_ok=True)
-    path = scratch / "sample.json"
-    progress = labelled(progress, lambda: "sample")
-    try:
-        witness = system.witness(bundle, packed, path, progress=progress)
-        return system.prove(bundle, witness, progress=progress).proof
-    finally:
-        path.unlink(missing_ok=True)
+    return prove_input(
+        bundle, system, packed, scratch / "sample.json", progress=labelled(progress, lambda: "sample")
+    )

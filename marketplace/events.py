@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from marketplace.answers import job_request
 from verifier_contracts.bindings import BoundContract
 from verifier_contracts.proof_bytes import SETTLE, proof_in_calldata, proof_in_logs
 from zkml.adapters.evm.abi import Event
@@ -173,26 +174,13 @@ class JobEvents:
         return self._contract.find_events(event, {"jobId": job_id}, from_block=self._from_block)
 
     def _request_from(self, event: Event) -> JobRequest:
-        values = event.arguments
-        return JobRequest.from_fields(
-            {
-                "chain_id": self._contract.chain.chain_id,
-                "manager": self._contract.address,
-                "job_id": to_hex(values["jobId"]),
-                "model_id": str(values["modelId"]),
-                "circuit_id": to_hex(values["circuitId"]),
-                "requester": values["requester"],
-                "input_commitment": to_hex(values["inputCommitment"]),
-                "input_uri": values["inputUri"],
-                "input": to_hex(values["input"]),
-                "fee": str(values["fee"]),
-                "collateral": str(values["collateral"]),
-                "deadline": values["deadline"],
-                "opened_transaction": event.log.transaction,
-                "opened_block": event.log.block,
-                "opened_block_hash": event.log.block_hash,
-            },
-            where=f"transaction {event.log.transaction}",
+        return job_request(
+            event.arguments,
+            chain_id=self._contract.chain.chain_id,
+            manager=self._contract.address,
+            transaction=event.log.transaction,
+            block=event.log.block,
+            block_hash=event.log.block_hash,
         )
 
 

@@ -2,6 +2,7 @@
 
 from eth_account.signers.local import LocalAccount
 
+from marketplace.answers import job_facts, job_status
 from marketplace.events import JobEvents
 from verifier_contracts.artifacts import load_artifact
 from verifier_contracts.bindings import BoundContract
@@ -12,7 +13,7 @@ from zkml.adapters.evm.transactions import DryRun, OnSigned, SignedTransaction, 
 from zkml.core import identifiers
 from zkml.core.identifiers import JobSpec
 from zkml.core.job_machine import JobFacts, JobStatus, status_of
-from zkml.errors import BindingError, JobNotFoundError, RpcError
+from zkml.errors import BindingError, JobNotFoundError
 
 
 class JobManagerBinding:
@@ -184,24 +185,13 @@ class JobManagerBinding:
             RpcError: see `Chain.request`.
         """
         values = self.contract.call("job", job_id, block=block)
-        requester, fee, prover, collateral, model_id, circuit_id, commitment, deadline, outcome = values
-        if int(requester, 16) == 0:
+        facts = job_facts(job_id, values, where=f"at {self.address}")
+        if int(facts.requester, 16) == 0:
             raise JobNotFoundError(
                 f"expected an existing job, found none with id 0x{job_id.hex()} at {self.address}",
                 hint="is it a job of this chain and deployment?",
             )
-        return JobFacts(
-            job_id=job_id,
-            requester=requester,
-            fee=fee,
-            prover=prover,
-            collateral=collateral,
-            model_id=model_id,
-            circuit_id=circuit_id,
-            input_commitment=commitment,
-            deadline=deadline,
-            outcome=self._status(outcome),
-        )
+        return facts
 
     def status(self, job_id: bytes) -> JobStatus:
         """Return a job's status now, derived here from its facts and chain time.
@@ -214,7 +204,8 @@ class JobManagerBinding:
 
     def status_on_chain(self, job_id: bytes) -> JobStatus:
         """Return the status that the contract derives; equal to `status`, and NONE for no job."""
-        return self._status(self.contract.call("statusOf", job_id, block=self.chain.head))
+        number = self.contract.call("statusOf", job_id, block=self.chain.head)
+        return job_status(number, where=f"at {self.address}")
 
     def context_of(self, job_id: bytes, prover: str) -> bytes:
         """Return what a proof for `prover` is bound to, 32 bytes; asks nobody."""
@@ -236,14 +227,6 @@ class JobManagerBinding:
         """Return forfeited collateral that is not burned yet, in the token's smallest unit."""
         return int(self.contract.call("forfeits"))
 
-    def token_address(self) -> str:
-        """Return the payment token's address, checksummed."""
-        return str(self.contract.call("token"))
-
-    def registry_address(self) -> str:
-        """Return the model registry's address, checksummed."""
-        return str(self.contract.call("registry"))
-
     def terms(self) -> JobTerms:
         """Return the numbers of this deployment.
 
@@ -257,9 +240,3 @@ class JobManagerBinding:
             min_duration_seconds=shortest,
             max_duration_seconds=longest,
         )
-
-    def _status(self, number: int) -> JobStatus:
-        try:
-            return JobStatus(number)
-        except ValueError as error:
-            raise RpcError(f"expected a job status, found {number} at {self.address}") from error

@@ -12,7 +12,7 @@ from verifier_contracts.router import VerifierRouter
 from zkml.adapters.evm.abi import Event
 from zkml.adapters.evm.answers import TransactionReceipt
 from zkml.adapters.evm.rpc import BlockTag, Chain
-from zkml.adapters.evm.transactions import DryRun, OnSigned, ignore_signed
+from zkml.adapters.evm.transactions import OnSigned, ignore_signed
 from zkml.core import identifiers, tensors
 from zkml.core.identifiers import ModelCommitment
 from zkml.errors import BindingError, NotRegisteredError, RpcError
@@ -106,10 +106,6 @@ class ModelRegistryBinding:
         return self.contract.transact(
             account, "activate", model_id, packed_output, proof, on_signed=on_signed
         )
-
-    def dry_run_register(self, sender: str, commitment: ModelCommitment) -> DryRun:
-        """Say what `register` would send, without sending it."""
-        return self.contract.dry_run(sender, "register", tuple(commitment))
 
     def model_id(self, publisher: str, commitment: ModelCommitment) -> int:
         """Return the id that a model of `publisher` has here; asks nobody."""

@@ -172,14 +172,6 @@ class BoundContract:
         for log in self.chain.logs(self.address, topics, from_block=from_block, to_block=to_block):
             yield abi.decode_log(entry, log)
 
-    def decode_call(self, function: str, calldata: bytes) -> dict[str, Any]:
-        """Decode calldata of one function of this contract.
-
-        Raises:
-            FormatError: it is a call of another function.
-        """
-        return abi.decode_calldata(abi.function(self.artifact.abi, function), calldata)
-
     def _decode_result(self, function: str, count: int, data: bytes) -> Any:
         entry = abi.function(self.artifact.abi, function, count)
         values = abi.decode_values(entry.outputs, data, f"{self.artifact.name}.{function}")

@@ -52,16 +52,14 @@ def open_chain(settings: Settings, home: Home) -> Chain:
 
 def connect(settings: Settings, endpoint: str) -> Chain:
     """Connect to `endpoint` with the configured limits; raises as `Chain` does."""
-    chain = Chain(
+    return Chain(
         endpoint,
         expected_chain_id=settings.chain.chain_id or None,
         timeout_seconds=settings.chain.timeout_seconds,
         receipt_timeout_seconds=settings.chain.receipt_timeout_seconds,
+        confirmations=settings.chain.confirmations,
         max_fee_gwei=settings.chain.max_fee_gwei,
     )
-    if not chain.is_local:
-        chain.confirmations = settings.chain.confirmations
-    return chain
 
 
 def open_market(home: Home, chain: Chain) -> Market:

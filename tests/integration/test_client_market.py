@@ -46,6 +46,7 @@ from zkml.errors import (
     NotFinalError,
     NotRegisteredError,
     ProofRejectedError,
+    RevertedError,
     UnsuitableCircuitError,
     VerificationError,
     VerifierMismatchError,
@@ -282,6 +283,9 @@ def test_resume__opening_that_was_mined_and_reverted__put_aside(lab, monkeypatch
     account, record = keep_an_opening(lab, monkeypatch, deadline=chain.now() + 60)
     pass_time(chain, 120)
     transactions.broadcast(chain, record.signed)
+    # The node mines a moment after it has answered.
+    with pytest.raises(RevertedError):
+        transactions.wait(chain, record.signed)
     assert chain.receipt(record.transaction).succeeded is False
     assert resume_openings(lab.market, lab.journal, account) == []
     assert is_abandoned(lab, record, "mined and reverted")

@@ -7,6 +7,7 @@ an answer of another contract does not decode.
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from marketplace.answers import job_facts
 from registry.models import ModelStatus
 from verifier_contracts.artifacts import load_artifact
 from verifier_contracts.proof_bytes import ProofBytes, ProofCall, proof_in_calldata, proof_in_logs
@@ -15,7 +16,7 @@ from zkml.adapters.evm.abi import Event
 from zkml.adapters.evm.answers import Log
 from zkml.audit.evidence import ChainEvidence, Contracts, MinedTransaction
 from zkml.core.identifiers import CircuitSpec, ModelCommitment
-from zkml.core.job_machine import JobFacts, JobStatus, collateral_for
+from zkml.core.job_machine import JobFacts, collateral_for
 from zkml.core.tensors import InputDomain, TensorLayout
 from zkml.errors import (
     BindingError,
@@ -38,19 +39,7 @@ class ChainReader:
     def job(self, job_id: bytes) -> JobFacts:
         """Return the job as the manager stores it; all zero when there is none."""
         (fields,) = self._view("JobManager", self.contracts.manager, "job", job_id)
-        requester, fee, prover, collateral, model_id, circuit_id, commitment, deadline, outcome = fields
-        return JobFacts(
-            job_id=job_id,
-            requester=requester,
-            fee=fee,
-            prover=prover,
-            collateral=collateral,
-            model_id=model_id,
-            circuit_id=circuit_id,
-            input_commitment=commitment,
-            deadline=deadline,
-            outcome=_member(outcome, "job"),
-        )
+        return job_facts(job_id, fields, where="in the answer to job")
 
     def nonces(self, requester: str) -> int:
         """Return how many jobs an account has opened."""
@@ -198,10 +187,3 @@ def events_among(logs: Sequence[Log], artifact: str, address: str, name: str) ->
 
 def _arity(entry: abi.Entry) -> int:
     return 1 + sum(entry.indexed)
-
-
-def _member(number: int, where: str) -> JobStatus:
-    try:
-        return JobStatus(number)
-    except ValueError as error:
-        raise RpcError(f"expected a job status, found {number} in the answer to {where}") from error

@@ -1,5 +1,6 @@
 """Steps 0 to 2: the job exists, its id is the hash of its request, its circuit is pinned."""
 
+from marketplace.answers import job_request
 from marketplace.derivations import find_nonce
 from verifier_contracts.artifacts import load_artifact
 from zkml.audit.job_case import JobCase
@@ -102,21 +103,11 @@ def request_of(case: JobCase) -> JobRequest:
         FormatError: a field is out of range, e.g. a URI that no node would fetch.
     """
     asked, mined = case.opened.arguments, case.reader.transaction_of(case.opened)
-    fields: dict[str, object] = {
-        "chain_id": case.reader.chain.chain_id,
-        "manager": case.reader.contracts.manager,
-        "job_id": to_hex(case.job_id),
-        "model_id": str(asked["modelId"]),
-        "circuit_id": to_hex(asked["circuitId"]),
-        "requester": asked["requester"],
-        "input_commitment": to_hex(asked["inputCommitment"]),
-        "input_uri": asked["inputUri"],
-        "input": to_hex(asked["input"]),
-        "fee": str(asked["fee"]),
-        "collateral": str(asked["collateral"]),
-        "deadline": asked["deadline"],
-        "opened_transaction": mined.sent.transaction,
-        "opened_block": mined.block,
-        "opened_block_hash": mined.receipt.block_hash,
-    }
-    return JobRequest.from_fields(fields, where=f"the opening of {to_hex(case.job_id)}")
+    return job_request(
+        {**asked, "jobId": case.job_id},
+        chain_id=case.reader.chain.chain_id,
+        manager=case.reader.contracts.manager,
+        transaction=mined.sent.transaction,
+        block=mined.block,
+        block_hash=mined.receipt.block_hash,
+    )

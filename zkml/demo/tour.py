@@ -9,6 +9,7 @@ from eth_account.signers.local import LocalAccount
 
 from circuits.bundle import Bundle
 from circuits.port import ProofSystem
+from circuits.single_proof import prove_input
 from circuits.stages import run_stage
 from circuits.systems import open_system
 from circuits.verification import verify_proof
@@ -303,14 +304,10 @@ def _cheat(tour: _Tour, other: Claimed) -> tuple[tuple[Attempt, ...], bytes, int
 
 
 def _prove_privately(tour: _Tour, packed: bytes, path: Path) -> tuple[bytes, bytes]:
-    try:
-        progress = labelled(tour.progress, lambda: f"job {HONEST_JOBS + 1}, in secret")
-        witness = tour.system.witness(tour.bundle, packed, path, progress=progress)
-        made = tour.system.prove(tour.bundle, witness, progress=progress)
-    finally:
-        path.unlink(missing_ok=True)
-    verify_proof(tour.bundle, made.proof)
-    return witness.output, from_hex(made.proof.proof)
+    progress = labelled(tour.progress, lambda: f"job {HONEST_JOBS + 1}, in secret")
+    proof = prove_input(tour.bundle, tour.system, packed, path, progress=progress)
+    verify_proof(tour.bundle, proof)
+    return from_hex(proof.output), from_hex(proof.proof)
 
 
 def _collect(tour: _Tour) -> None:

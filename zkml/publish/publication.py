@@ -10,6 +10,7 @@ from eth_account.signers.local import LocalAccount
 
 from circuits.bundle import Bundle
 from circuits.port import ProofSystem
+from circuits.single_proof import prove_input
 from circuits.stages import run_stage
 from circuits.verification import verify_proof
 from circuits.verifier_source import verifier_source
@@ -201,17 +202,16 @@ def activate(
         ProvingError, ChainError: a step failed.
     """
     genesis = market.registry.genesis(model_id)
-    scratch.mkdir(parents=True, exist_ok=True)
-    path = scratch / f"genesis-{model_id:064x}.json"
-    try:
-        labelled_progress = labelled(progress, lambda: "genesis")
-        witness = system.witness(bundle, genesis.packed_input, path, progress=labelled_progress)
-        made = system.prove(bundle, witness, progress=labelled_progress)
-    finally:
-        path.unlink(missing_ok=True)
-    verify_proof(bundle, made.proof)
+    proof = prove_input(
+        bundle,
+        system,
+        genesis.packed_input,
+        scratch / f"genesis-{model_id:064x}.json",
+        progress=labelled(progress, lambda: "genesis"),
+    )
+    verify_proof(bundle, proof)
     with run_stage(progress, "activate with the genesis proof"):
-        receipt = market.registry.activate(account, model_id, witness.output, from_hex(made.proof.proof))
+        receipt = market.registry.activate(account, model_id, from_hex(proof.output), from_hex(proof.proof))
     return receipt.transaction
 
 

@@ -78,11 +78,6 @@ class TransactionReceipt:
     contract: str | None
     logs: tuple[Log, ...]
 
-    @property
-    def cost_wei(self) -> int:
-        """What the sender paid for gas."""
-        return self.gas_used * self.gas_price_wei
-
 
 @dataclass(frozen=True, slots=True)
 class Transaction:

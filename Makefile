@@ -1,11 +1,12 @@
 # The two commands: `make demo` and `make test`. Each sets up everything it needs.
 SHELL := /bin/sh
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test lint check-contracts forge bench lock clean
+.PHONY: help setup demo test lint check-contracts forge slither bench lock clean
 
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
+SLITHER := .venv-slither
 NPM := $(shell command -v npm 2>/dev/null || echo $(CURDIR)/$(BIN)/npm)
 ARGS ?=
 
@@ -37,7 +38,7 @@ node_modules/.ready: package.json package-lock.json $(VENV)/.ready
 demo: setup  ## Run the main job end to end (ARGS="--json" and others are passed on)
 	@$(BIN)/zkml demo $(ARGS)
 
-test: setup lint check-contracts  ## Set up, lint, and run every test
+test: setup $(SLITHER)/.ready lint check-contracts  ## Set up, lint, and run every test
 	@$(BIN)/python -m pytest -q $(ARGS)
 
 lint: setup  ## ruff, mypy and the layers
@@ -52,6 +53,16 @@ check-contracts: setup  ## Recompile the contracts and compare with the committe
 forge: setup  ## Run the contracts' own tests
 	@$(BIN)/python -m pytest -q -m forge
 
+# Slither needs an older web3 than zkml: it gets an environment of its own.
+$(SLITHER)/.ready: tests/contracts/slither/requirements.txt $(VENV)/.ready
+	@test -x $(SLITHER)/bin/python || $(BIN)/python -m venv $(SLITHER)
+	@echo "installing slither" >&2
+	@$(SLITHER)/bin/python -m pip install --quiet --disable-pip-version-check --requirement $<
+	@touch $@
+
+slither: setup $(SLITHER)/.ready  ## Analyse the contracts statically
+	@$(BIN)/python -m pytest -q tests/contracts/test_slither.py
+
 bench: setup  ## Measure: one file a question (ARGS="demo" picks one)
 	@$(BIN)/python -m benchmarks $(ARGS)
 
@@ -59,4 +70,4 @@ lock: setup  ## Pin what is installed now
 	@$(BIN)/python -m pip freeze --exclude-editable | grep -viE '^(pip|setuptools|wheel|zkml)\b' | sed 's/+cpu$$//' > requirements.lock
 
 clean:  ## Remove what the targets made, and the state of the demo
-	rm -rf $(VENV) node_modules out cache .zkml .import_linter.log
+	rm -rf $(VENV) $(SLITHER) node_modules out cache .zkml .import_linter.log

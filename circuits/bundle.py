@@ -21,7 +21,7 @@ from circuits.file_identity import digest_file, identify_file
 from circuits.srs_file import VERIFICATION_LOGROWS, identify_srs
 from zkml.core.cid import Cid, cid_of
 from zkml.core.digests import Digest, digest_of
-from zkml.core.manifest import ROLES, BundleManifest, FileEntry, FileRole
+from zkml.core.manifest import BundleManifest, FileEntry, FileRole
 from zkml.errors import ArtifactNotFoundError, DigestMismatchError, ManifestError, SrsError, StorageError
 
 MANIFEST_NAME = "manifest.json"
@@ -47,7 +47,7 @@ class Bundle:
 
         Args:
             path: the bundle's directory.
-            roles: the files this caller needs; all of them when None.
+            roles: the files this caller needs; all of the manifest's when None.
 
         Raises:
             ArtifactNotFoundError: no bundle there, or a file is missing.
@@ -56,12 +56,19 @@ class Bundle:
         """
         manifest = _read_manifest(path / MANIFEST_NAME)
         bundle = cls(path, manifest)
-        bundle.require(*(ROLES if roles is None else roles))
+        bundle.require(*(manifest.files if roles is None else roles))
         return bundle
 
     def file(self, role: FileRole) -> Path:
-        """Return the path of the file of this role."""
-        return self.path / self.manifest.files[role].path
+        """Return the path of the file of this role.
+
+        Raises:
+            ManifestError: the bundle has none.
+        """
+        entry = self.manifest.files.get(role)
+        if entry is None:
+            raise ManifestError(f"expected a file of role {role}, found none in {self.path}", hint=_HINT)
+        return self.path / entry.path
 
     def require(self, *roles: FileRole) -> None:
         """Check files again; those unchanged since the last time in this process are not read.

@@ -7,7 +7,7 @@ Verifying is not here but in `circuits.verification`, so that an auditor never i
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Literal, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -47,6 +47,11 @@ class CompileRequest:
         domain: least and largest input value the circuit is to accept; of the calibration data when None.
         budget: how exact the circuit must be.
         input_visibility, output_visibility: anything but public is refused.
+        weights: `fixed` in the verifying key, or `committed`: then one key serves all weights of the
+            architecture, and can be rebuilt without them. A commitment does not hide: who guesses the
+            weights can confirm the guess.
+        use_freivalds: check matrix products by random challenges: fewer rows in large networks, more
+            columns, hence a dearer verification, in small ones.
     """
 
     name: str
@@ -59,6 +64,8 @@ class CompileRequest:
     budget: ErrorBudget = field(default_factory=ErrorBudget)
     input_visibility: str = "public"
     output_visibility: str = "public"
+    weights: Literal["fixed", "committed"] = "fixed"
+    use_freivalds: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,6 +112,32 @@ class ProofSystem(Protocol):
             UnsuitableCircuitError: the input or output would be private.
             CalibrationError: no settings meet the error budget.
             CompileError, KeygenError, SrsError, StorageError, ProverLimitError: a step failed.
+        """
+
+    def compile_batch(
+        self,
+        base: Bundle,
+        inputs: int,
+        target: Path,
+        srs: SrsStore,
+        *,
+        allow_insecure_srs: bool = True,
+        progress: Progress = silent,
+    ) -> Bundle:
+        """Compile a circuit that proves several inputs of a bundle's model at once, with the same outputs.
+
+        Args:
+            base: the bundle for one input, opened with all roles.
+            inputs: how many, at least 2.
+            target: directory of the bundle to write.
+            srs: where SRS files are kept.
+            allow_insecure_srs: make an SRS here where no ceremony's was imported.
+            progress: hears of the stages.
+
+        Raises:
+            UnsuitableCircuitError: the model cannot take several inputs, or computes other outputs then.
+            CalibrationError, CompileError, KeygenError, SrsError, StorageError, ProverLimitError: a step
+                failed.
         """
 
     def witness(

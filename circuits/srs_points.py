@@ -30,11 +30,22 @@ def decode_point(data: bytes) -> Point:
     """
     if len(data) != POINT_BYTES:
         raise SrsError(f"expected {POINT_BYTES} bytes of a point, found {len(data)}")
-    raw = (int.from_bytes(data[:32], "little"), int.from_bytes(data[32:], "little"))
-    x, y = (coordinate * _UNMONTGOMERY % P for coordinate in raw)
-    if max(raw) >= P or (y * y - x * x * x - 3) % P:
+    x, y = from_montgomery(data[:32]), from_montgomery(data[32:])
+    if (y * y - x * x * x - 3) % P:
         raise SrsError("expected points on the curve, found one that is not")
     return x, y
+
+
+def from_montgomery(data: bytes) -> int:
+    """Read one coordinate.
+
+    Raises:
+        SrsError: it is not below p.
+    """
+    raw = int.from_bytes(data, "little")
+    if raw >= P:
+        raise SrsError("expected coordinates below the field's prime, found one that is not")
+    return raw * _UNMONTGOMERY % P
 
 
 def encode_point(point: Point) -> bytes:

@@ -1,4 +1,4 @@
-"""The Solidity source of a circuit's own verifier, whatever system it is of."""
+"""What verifiers on a chain are made from: Solidity source, or a key for one that serves all circuits."""
 
 from circuits.bundle import Bundle
 from zkml.core.manifest import FileRole
@@ -17,13 +17,56 @@ def verifier_source(bundle: Bundle) -> str:
         CompileError: the proof system wrote none.
         CircuitError: this version does not know the bundle's system.
     """
-    if bundle.manifest.system != "ezkl":
-        raise CircuitError(f"expected a known proof system, found {bundle.manifest.system}")
-    from zkml.adapters.ezkl.client import create_verifier_source  # noqa: PLC0415 only when it is asked for
+    return _create_source(bundle, reusable=False)
 
-    bundle.require(*SOURCE_ROLES)
-    return create_verifier_source(
+
+def shared_verifier_source(bundle: Bundle) -> str:
+    """Generate the verifier that takes its key with every call; every bundle of one system gives equal text.
+
+    Args:
+        bundle: any, opened with `SOURCE_ROLES` at least.
+
+    Raises:
+        CompileError, CircuitError: as in `verifier_source`.
+    """
+    return _create_source(bundle, reusable=True)
+
+
+def shared_key(bundle: Bundle) -> bytes:
+    """Make the key that the shared verifier takes for a bundle; equal bundles give equal bytes.
+
+    Args:
+        bundle: opened with `SOURCE_ROLES` at least.
+
+    Returns:
+        The system's own format; for EZKL see `verifier_contracts.shared_key`.
+
+    Raises:
+        CompileError, CircuitError: as in `verifier_source`.
+    """
+    _check_system(bundle)
+    from zkml.adapters.ezkl.client import create_vka  # noqa: PLC0415 only when it is asked for
+
+    return create_vka(
         verifying_key=bundle.file("verifying_key"),
         settings=bundle.file("settings"),
         srs=bundle.file("verification_srs"),
     )
+
+
+def _create_source(bundle: Bundle, *, reusable: bool) -> str:
+    _check_system(bundle)
+    from zkml.adapters.ezkl.client import create_verifier_source  # noqa: PLC0415 only when it is asked for
+
+    return create_verifier_source(
+        verifying_key=bundle.file("verifying_key"),
+        settings=bundle.file("settings"),
+        srs=bundle.file("verification_srs"),
+        reusable=reusable,
+    )
+
+
+def _check_system(bundle: Bundle) -> None:
+    if bundle.manifest.system != "ezkl":
+        raise CircuitError(f"expected a known proof system, found {bundle.manifest.system}")
+    bundle.require(*SOURCE_ROLES)

@@ -3,75 +3,51 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from marketplace.answers import job_request
+from marketplace.answers import job_request, payment
+from marketplace.places import Where
+from marketplace.settlements import JobSettled, SettlementData, settlement_data
 from verifier_contracts.bindings import BoundContract
-from verifier_contracts.proof_bytes import SETTLE, proof_in_calldata, proof_in_logs
 from zkml.adapters.evm.abi import Event
-from zkml.core.digests import keccak256
 from zkml.core.job_machine import JobStatus
+from zkml.core.pricing import Payment
 from zkml.core.records import JobRequest, to_hex
-from zkml.errors import BindingError, EvidenceUnavailableError, FormatError, JobNotFoundError
-
-
-@dataclass(frozen=True, slots=True)
-class Where:
-    """The place of an event: its block and transaction."""
-
-    block: int
-    block_hash: str
-    transaction: str
-    log_index: int
+from zkml.errors import FormatError, JobNotFoundError
 
 
 @dataclass(frozen=True, slots=True)
 class JobClaimed:
-    """A claim: who is paid if the job is settled, and what was locked."""
+    """The first claim: it fixes what is paid; `returned` is what escrow gave back."""
 
     job_id: bytes
     prover: str
+    payment: Payment
     collateral: int
+    returned: int
+    claim_deadline: int
     where: Where
 
 
 @dataclass(frozen=True, slots=True)
-class JobSettled:
-    """A settlement: the output of the accepted proof, and keccak256 of the proof."""
+class JobReclaimed:
+    """A late claim was taken over; until `grace_ends_at` only `previous_prover` may settle."""
 
     job_id: bytes
     prover: str
-    fee: int
-    packed_output: bytes
-    proof_digest: bytes
+    previous_prover: str
+    claim_deadline: int
+    grace_ends_at: int
     where: Where
 
 
 @dataclass(frozen=True, slots=True)
 class JobEnded:
-    """A cancellation or a refund; `forfeited` is the prover's loss."""
+    """A cancellation or a refund: what the requester got back, and what provers lost."""
 
     job_id: bytes
     outcome: JobStatus
+    amount: int | None
     forfeited: int
     where: Where
-
-
-@dataclass(frozen=True, slots=True)
-class SettlementData:
-    """What the contract was given to settle a job.
-
-    Attributes:
-        settled: the settlement's event.
-        sender: who signed the transaction; not the prover where the prover is a contract.
-        packed_input: the input that was proved.
-        packed_output: the output that was proved.
-        proof: the proof.
-    """
-
-    settled: JobSettled
-    sender: str
-    packed_input: bytes
-    packed_output: bytes
-    proof: bytes
 
 
 class JobEvents:
@@ -104,74 +80,68 @@ class JobEvents:
         Raises:
             RpcError: see `Chain.logs`.
         """
-        start = self._from_block if from_block is None else from_block
-        for event in self._contract.find_events("JobOpened", from_block=start, to_block=to_block):
+        for event in self._between("JobOpened", from_block, to_block):
             try:
                 yield self._request_from(event)
             except FormatError:
                 continue
 
     def claim_of(self, job_id: bytes) -> JobClaimed | None:
-        """Return a job's claim, or None."""
-        for event in self._find("JobClaimed", job_id):
-            return JobClaimed(job_id, event.arguments["prover"], event.arguments["collateral"], _where(event))
-        return None
+        """Return a job's first claim, or None."""
+        return next((_claimed(event) for event in self._find("JobClaimed", job_id)), None)
 
     def claims(self, *, from_block: int | None = None, to_block: int | None = None) -> Iterator[JobClaimed]:
-        """Yield claims, oldest first, in a range of blocks."""
-        start = self._from_block if from_block is None else from_block
-        for event in self._contract.find_events("JobClaimed", from_block=start, to_block=to_block):
-            values = event.arguments
-            yield JobClaimed(values["jobId"], values["prover"], values["collateral"], _where(event))
+        """Yield first claims, oldest first, in a range of blocks."""
+        return map(_claimed, self._between("JobClaimed", from_block, to_block))
+
+    def reclaims_of(self, job_id: bytes) -> list[JobReclaimed]:
+        """Return how a job's claim was taken over, oldest first."""
+        return [_reclaimed(event) for event in self._find("JobReclaimed", job_id)]
+
+    def reclaims(
+        self, *, from_block: int | None = None, to_block: int | None = None
+    ) -> Iterator[JobReclaimed]:
+        """Yield takeovers, oldest first, in a range of blocks."""
+        return map(_reclaimed, self._between("JobReclaimed", from_block, to_block))
 
     def settlements(
         self, *, from_block: int | None = None, to_block: int | None = None
     ) -> Iterator[JobSettled]:
         """Yield settlements, oldest first, in a range of blocks."""
-        start = self._from_block if from_block is None else from_block
-        for event in self._contract.find_events("JobSettled", from_block=start, to_block=to_block):
-            yield _settled(event)
+        return map(_settled, self._between("JobSettled", from_block, to_block))
 
     def settlements_of(self, job_id: bytes) -> list[JobSettled]:
         """Return a job's settlements: none or one, which an auditor counts."""
         return [_settled(event) for event in self._find("JobSettled", job_id)]
 
     def end_of(self, job_id: bytes) -> JobEnded | None:
-        """Return a job's cancellation or refund, or None."""
+        """Return a job's cancellation or refund, or None; a cancellation's event tells no amount."""
         for event in self._find("JobCancelled", job_id):
-            return JobEnded(job_id, JobStatus.CANCELLED, 0, _where(event))
+            return JobEnded(job_id, JobStatus.CANCELLED, None, 0, Where.of(event))
         for event in self._find("JobRefunded", job_id):
-            return JobEnded(job_id, JobStatus.REFUNDED, event.arguments["forfeited"], _where(event))
+            values = event.arguments
+            return JobEnded(
+                job_id, JobStatus.REFUNDED, values["amount"], values["forfeited"], Where.of(event)
+            )
         return None
 
     def settlement_data(self, settled: JobSettled) -> SettlementData:
         """Return input, output and proof of a settlement: from calldata, or from the event in its place.
 
         Raises:
-            EvidenceUnavailableError: the node no longer has the transaction, its receipt or that event.
+            EvidenceUnavailableError: the node no longer has the transaction, its receipt or that event; or
+                calldata that can be read in two ways.
             BindingError: what was given is of another job, output or proof than the settlement's event.
             RpcError: see `Chain.request`.
         """
-        name, chain, address = settled.where.transaction, self._contract.chain, self._contract.address
-        sent = chain.transaction(name)
-        if sent is None:
-            raise _forgotten(settled, "settling transaction")
-        given = proof_in_calldata(SETTLE, address, sent)
-        if given is None:
-            receipt = chain.receipt(name)
-            if receipt is None:
-                raise _forgotten(settled, "receipt of the settling transaction")
-            given = proof_in_logs(SETTLE, address, settled.job_id, receipt.logs)
-        carried = (given.subject, given.packed_output, keccak256(given.proof))
-        if carried != (settled.job_id, settled.packed_output, settled.proof_digest):
-            raise BindingError(
-                f"expected the bytes of the settlement of {to_hex(settled.job_id)}, "
-                f"found another job, output or proof in {name}"
-            )
-        return SettlementData(settled, sent.sender, given.packed_input, given.packed_output, given.proof)
+        return settlement_data(self._contract.chain, self._contract.address, settled)
 
     def _find(self, event: str, job_id: bytes) -> Iterator[Event]:
         return self._contract.find_events(event, {"jobId": job_id}, from_block=self._from_block)
+
+    def _between(self, event: str, from_block: int | None, to_block: int | None) -> Iterator[Event]:
+        start = self._from_block if from_block is None else from_block
+        return self._contract.find_events(event, from_block=start, to_block=to_block)
 
     def _request_from(self, event: Event) -> JobRequest:
         return job_request(
@@ -184,11 +154,28 @@ class JobEvents:
         )
 
 
-def _forgotten(settled: JobSettled, what: str) -> EvidenceUnavailableError:
-    return EvidenceUnavailableError(
-        f"expected the {what} of {to_hex(settled.job_id)}, found none",
-        hint="ask a node that keeps old transactions",
-        transaction=settled.where.transaction,
+def _claimed(event: Event) -> JobClaimed:
+    values = event.arguments
+    return JobClaimed(
+        values["jobId"],
+        values["prover"],
+        payment(values["payment"]),
+        values["collateral"],
+        values["returned"],
+        values["claimDeadline"],
+        Where.of(event),
+    )
+
+
+def _reclaimed(event: Event) -> JobReclaimed:
+    values = event.arguments
+    return JobReclaimed(
+        values["jobId"],
+        values["prover"],
+        values["previousProver"],
+        values["claimDeadline"],
+        values["graceEndsAt"],
+        Where.of(event),
     )
 
 
@@ -197,12 +184,8 @@ def _settled(event: Event) -> JobSettled:
     return JobSettled(
         values["jobId"],
         values["prover"],
-        values["fee"],
+        values["proverFee"],
         values["output"],
         values["proofDigest"],
-        _where(event),
+        Where.of(event),
     )
-
-
-def _where(event: Event) -> Where:
-    return Where(event.log.block, event.log.block_hash, event.log.transaction, event.log.index)

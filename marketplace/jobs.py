@@ -1,19 +1,32 @@
-"""The typed binding of JobManager: the moves of a job, and its facts."""
+"""The typed binding of JobManager, as far as jobs go: their moves and facts. Tabs are in `tabs`."""
+
+from collections.abc import Sequence
+from typing import NamedTuple
 
 from eth_account.signers.local import LocalAccount
 
-from marketplace.answers import job_facts, job_status
+from marketplace.answers import fee_quote, job_facts, job_status, job_terms, payment
 from marketplace.events import JobEvents
 from verifier_contracts.artifacts import load_artifact
 from verifier_contracts.bindings import BoundContract
-from verifier_contracts.deployments import JobTerms
+from verifier_contracts.terms import JobTerms
 from zkml.adapters.evm.answers import TransactionReceipt
 from zkml.adapters.evm.rpc import BlockTag, Chain
 from zkml.adapters.evm.transactions import DryRun, OnSigned, SignedTransaction, ignore_signed
-from zkml.core import identifiers
-from zkml.core.identifiers import JobSpec
+from zkml.core import market_identifiers
 from zkml.core.job_machine import JobFacts, JobStatus, status_of
+from zkml.core.market_identifiers import JobSpec
+from zkml.core.pricing import FeeQuote, Payment
 from zkml.errors import BindingError, JobNotFoundError
+
+
+class Settlement(NamedTuple):
+    """One settlement of several, in the order of the Solidity struct."""
+
+    job_id: bytes
+    packed_input: bytes
+    packed_output: bytes
+    proof: bytes
 
 
 class JobManagerBinding:
@@ -48,7 +61,7 @@ class JobManagerBinding:
         *,
         on_signed: OnSigned = ignore_signed,
     ) -> tuple[bytes, TransactionReceipt]:
-        """Open a job and put its fee in escrow; the manager must be allowed to take the fee.
+        """Open a job and put its greatest price in escrow; the ledger must be allowed to take it.
 
         Args:
             account: the requester.
@@ -60,10 +73,10 @@ class JobManagerBinding:
             The job's id, 32 bytes, and the receipt.
 
         Raises:
-            UnsuitableCircuitError: the model is not PROVEN.
+            UnsuitableCircuitError: the model is not PROVEN, or its circuit is refused here.
             BindingError: the input does not hash to the commitment.
             DomainError, LayoutError: the input does not fit the circuit.
-            MarketError: no fee, no input, or a deadline outside the terms.
+            MarketError: a price above the spec's cap, no input, or fees or times outside the terms.
             InsufficientFundsError: too few tokens, or too small an allowance.
             ChainError: see `BoundContract.transact`.
         """
@@ -76,10 +89,9 @@ class JobManagerBinding:
         Raises:
             BindingError: it opened another job.
         """
-        wanted = (requester, spec.model_id, spec.input_commitment, spec.input_uri, spec.fee, spec.deadline)
-        names = ("requester", "modelId", "inputCommitment", "inputUri", "fee", "deadline")
         events = [event.arguments for event in self.contract.events_in(receipt.logs, "JobOpened")]
-        found = [event for event in events if tuple(event[name] for name in names) == wanted]
+        wanted = (requester, tuple(spec))
+        found = [event for event in events if (event["requester"], event["spec"]) == wanted]
         if len(found) != 1:
             raise BindingError(
                 f"expected one job of this request, found {len(found)} in {receipt.transaction}"
@@ -89,16 +101,27 @@ class JobManagerBinding:
     def claim(
         self, account: LocalAccount, job_id: bytes, *, on_signed: OnSigned = ignore_signed
     ) -> TransactionReceipt:
-        """Claim an open job: locks the account's collateral and makes it the only payee.
+        """Claim an open job: fixes its price, locks the account's stake and makes it the only payee.
 
         Raises:
             JobNotFoundError: no such job.
             JobExpiredError: past its deadline.
             InvalidTransitionError: another prover has claimed it, or it is over.
-            InsufficientFundsError: too few tokens, or too small an allowance.
+            ProverRefusedError: the job names other provers, the account is not registered, or the owner
+                of a closed model has granted it no access.
+            StakeError: too little free stake.
             ChainError: see `BoundContract.transact`.
         """
         return self.contract.transact(account, "claim", job_id, on_signed=on_signed)
+
+    def reclaim(
+        self, account: LocalAccount, job_id: bytes, *, on_signed: OnSigned = ignore_signed
+    ) -> TransactionReceipt:
+        """Take a late claim over at the price it has; raises as `claim` does.
+
+        The claimer before has a grace in which it alone may settle.
+        """
+        return self.contract.transact(account, "reclaim", job_id, on_signed=on_signed)
 
     def settle(
         self,
@@ -110,21 +133,57 @@ class JobManagerBinding:
         *,
         on_signed: OnSigned = ignore_signed,
     ) -> TransactionReceipt:
-        """Have the proof verified and be credited fee and collateral, all in one transaction.
+        """Have the proof verified, be credited the fee and get the stake free, all in one transaction.
 
         Raises:
             ProofRejectedError: the circuit's verifier refuses the proof.
             BindingError: the input is not the job's.
             LayoutError: a tensor has another length than the circuit's.
-            NotClaimantError: another prover holds the claim.
+            NotClaimantError: another prover may settle now.
             JobExpiredError: past its deadline.
             InvalidTransitionError: the job is not claimed, or is over.
             VerifierMismatchError: the verifier's code is not the pinned code any more.
+            TombstonedError: the circuit is tombstoned.
             ChainError: see `BoundContract.transact`.
         """
         return self.contract.transact(
             account, "settle", job_id, packed_input, packed_output, proof, on_signed=on_signed
         )
+
+    def settle_many(
+        self,
+        account: LocalAccount,
+        settlements: Sequence[Settlement],
+        *,
+        on_signed: OnSigned = ignore_signed,
+    ) -> TransactionReceipt:
+        """Settle several jobs, each by its own proof, all or none; raises as `settle` does."""
+        return self.contract.transact(account, "settleMany", list(settlements), on_signed=on_signed)
+
+    def settle_batch(
+        self,
+        account: LocalAccount,
+        job_ids: Sequence[bytes],
+        circuit_id: bytes,
+        batch: tuple[bytes, bytes, bytes],
+        *,
+        on_signed: OnSigned = ignore_signed,
+    ) -> TransactionReceipt:
+        """Settle several jobs of one model by one proof of its circuit for that many inputs.
+
+        Args:
+            account: who holds the claims.
+            job_ids: the jobs, in the order of their inputs.
+            circuit_id: a batch circuit of their model.
+            batch: the packed inputs, one after the other; likewise the outputs; the proof.
+            on_signed: called with the signed transaction before it leaves this machine.
+
+        Raises:
+            MarketError: the jobs do not belong together, or the circuit is for another number of inputs.
+            ZkmlError: see `settle`.
+        """
+        arguments = (list(job_ids), circuit_id, *batch)
+        return self.contract.transact(account, "settleBatch", *arguments, on_signed=on_signed)
 
     def simulate_settle(
         self, sender: str, job_id: bytes, packed_input: bytes, packed_output: bytes, proof: bytes
@@ -133,7 +192,7 @@ class JobManagerBinding:
         self.contract.simulate(sender, "settle", job_id, packed_input, packed_output, proof)
 
     def cancel(self, account: LocalAccount, job_id: bytes) -> TransactionReceipt:
-        """Take an unclaimed job back; the fee is credited.
+        """Take an unclaimed job back; its escrow is credited.
 
         Raises:
             InvalidTransitionError, JobExpiredError, JobNotFoundError: the status does not allow it.
@@ -143,31 +202,13 @@ class JobManagerBinding:
         return self.contract.transact(account, "cancel", job_id)
 
     def refund(self, account: LocalAccount, job_id: bytes) -> TransactionReceipt:
-        """End an expired job: the fee is credited to its requester; anybody may.
+        """End a job that expired or whose circuit is tombstoned: escrow is credited; anybody may.
 
         Raises:
             InvalidTransitionError, JobNotFoundError: the status does not allow it.
             ChainError: see `BoundContract.transact`.
         """
         return self.contract.transact(account, "refund", job_id)
-
-    def withdraw(self, account: LocalAccount) -> TransactionReceipt:
-        """Take the account's credits.
-
-        Raises:
-            MarketError: there are none.
-            ChainError: see `BoundContract.transact`.
-        """
-        return self.contract.transact(account, "withdraw")
-
-    def burn_forfeits(self, account: LocalAccount) -> TransactionReceipt:
-        """Send forfeited collateral to the burn address; anybody may.
-
-        Raises:
-            MarketError: there is none.
-            ChainError: see `BoundContract.transact`.
-        """
-        return self.contract.transact(account, "burnForfeits")
 
     def resume(self, signed: SignedTransaction) -> TransactionReceipt:
         """Go on with a transaction that a journal kept; see `BoundContract.resume`."""
@@ -207,25 +248,33 @@ class JobManagerBinding:
         number = self.contract.call("statusOf", job_id, block=self.chain.head)
         return job_status(number, where=f"at {self.address}")
 
-    def context_of(self, job_id: bytes, prover: str) -> bytes:
-        """Return what a proof for `prover` is bound to, 32 bytes; asks nobody."""
-        return identifiers.job_context(self.chain.chain_id, self.address, job_id, prover)
+    def context_of(self, job_id: bytes, payee: str) -> bytes:
+        """Return what a proof for `payee` is bound to, 32 bytes; asks nobody."""
+        return market_identifiers.context_of(self.chain.chain_id, self.address, job_id, payee)
+
+    def is_named(self, job_id: bytes, prover: str) -> bool:
+        """Say whether an account may claim a job as far as its named provers go."""
+        return bool(self.contract.call("isNamed", job_id, prover))
+
+    def prover_fee_at(self, job_id: bytes, time: int) -> int:
+        """Return what a prover is offered at a chain time in seconds, as the contract computes it."""
+        return int(self.contract.call("proverFeeAt", job_id, time))
+
+    def quote_for(self, model_id: int) -> FeeQuote:
+        """Return what model and platform ask of what opens now."""
+        return fee_quote(self.contract.call("quoteFor", model_id), where=f"at {self.address}")
+
+    def payment_for(self, quote: FeeQuote, prover_fee: int) -> Payment:
+        """Return how a price splits, as the contract computes it; see `pricing.payment_for`."""
+        return payment(self.contract.call("paymentFor", tuple(quote), prover_fee))
 
     def nonces_of(self, requester: str, *, block: BlockTag = "latest") -> int:
-        """Return how many jobs an account has opened."""
+        """Return how many jobs and tabs an account has opened."""
         return int(self.contract.call("nonces", requester, block=block))
 
-    def collateral_for(self, fee: int) -> int:
-        """Return what a claim of a job with this fee locks, as the contract computes it."""
-        return int(self.contract.call("collateralFor", fee))
-
-    def credits_of(self, account: str, *, block: BlockTag = "latest") -> int:
-        """Return what an account can withdraw, in the token's smallest unit."""
-        return int(self.contract.call("credits", account, block=block))
-
-    def forfeits(self) -> int:
-        """Return forfeited collateral that is not burned yet, in the token's smallest unit."""
-        return int(self.contract.call("forfeits"))
+    def collateral_for(self, price: int) -> int:
+        """Return what a claim at this price locks, as the contract computes it."""
+        return int(self.contract.call("collateralFor", price))
 
     def terms(self) -> JobTerms:
         """Return the numbers of this deployment.
@@ -233,10 +282,8 @@ class JobManagerBinding:
         Raises:
             RpcError: see `Chain.request`.
         """
-        minimum, ppm, shortest, longest = self.contract.call("terms")
-        return JobTerms(
-            min_collateral=str(minimum),
-            collateral_ppm=ppm,
-            min_duration_seconds=shortest,
-            max_duration_seconds=longest,
-        )
+        return job_terms(self.contract.call("terms"), where=f"at {self.address}")
+
+    def address_of(self, part: str) -> str:
+        """Return the address of the contract that this one uses as `ledger`, `provers` or `router`."""
+        return str(self.contract.call(part))

@@ -9,6 +9,7 @@ from verifier_contracts.bindings import BoundContract
 from zkml.adapters.evm.answers import TransactionReceipt
 from zkml.adapters.evm.rpc import Chain
 from zkml.adapters.evm.transactions import OnSigned, ignore_signed
+from zkml.core.pricing import MAX_AMOUNT
 from zkml.errors import ConfigError, InsufficientFundsError
 
 _AMOUNT = re.compile(r"[0-9]{1,60}(?:\.[0-9]{1,36})?")
@@ -18,7 +19,7 @@ def parse_amount(text: str, decimals: int) -> int:
     """Read an amount of tokens such as `1.25` and return it in the token's smallest unit.
 
     Raises:
-        ConfigError: not a plain decimal number, finer than the token, or beyond 96 bits.
+        ConfigError: not a plain decimal number, finer than the token, or beyond 80 bits.
     """
     found = text.strip()
     if not _AMOUNT.fullmatch(found):
@@ -32,8 +33,8 @@ def parse_amount(text: str, decimals: int) -> int:
     if len(significant) > decimals:
         raise ConfigError(f"expected at most {decimals} decimals, found {text!r:.80}")
     units = int(whole + significant.ljust(decimals, "0"))
-    if units >> 96:
-        raise ConfigError(f"expected less than 2^96 of the smallest unit, found {text!r:.80}")
+    if units > MAX_AMOUNT:
+        raise ConfigError(f"expected less than 2^80 of the smallest unit, found {text!r:.80}")
     return units
 
 
@@ -114,7 +115,8 @@ class PaymentToken:
         """Make tokens out of nothing: the local token alone, by its deployer.
 
         Raises:
-            RevertedError: the token is another one, or the account does not own it.
+            NotOwnerError: the account does not own the token.
+            RevertedError: the token is another one.
             ChainError: see `BoundContract.transact`.
         """
         return self.contract.transact(owner, "mint", account, units)

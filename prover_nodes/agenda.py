@@ -25,7 +25,7 @@ class Agenda:
     def __init__(self, screen: Screen) -> None:
         """Use a way to judge a job without asking the chain."""
         self._screen = screen
-        self._set_aside: set[Digest] = set()
+        self._set_aside: dict[Digest, int | None] = {}
         self._looks: Counter[Digest] = Counter()
 
     def draw_up(self, cases: Sequence[Case], now: int) -> Iterator[tuple[Case, Skip | None]]:
@@ -41,10 +41,10 @@ class Agenda:
         """
         yield from ((case, None) for case in cases if case.state is CaseState.WORKING)
         waiting = [case for case in cases if case.state is CaseState.WAITING]
-        waiting.sort(key=lambda case: (self._looks[case.digest], -int(case.request.fee)))
+        waiting.sort(key=lambda case: (self._looks[case.digest], -int(case.request.max_prover_fee)))
         left = MAX_JOBS_PER_ROUND
         for case in waiting:
-            if case.digest in self._set_aside and now <= case.request.deadline:
+            if self._is_set_aside(case, now):
                 continue
             # What earlier jobs of this round taught about circuits counts already.
             skip = self._screen(case.request, now)
@@ -55,7 +55,23 @@ class Agenda:
                 self._looks[case.digest] += 1
             yield case, skip
 
-    def set_aside(self, case: Case) -> None:
-        """Leave a waiting job alone until its deadline, or until the node starts with other settings."""
+    def set_aside(self, case: Case, until: int | None = None) -> None:
+        """Leave a waiting job alone for a while.
+
+        Args:
+            case: the job.
+            until: chain time in seconds at which to look again; when None, after its deadline, or when the
+                node starts with other settings.
+        """
         if case.state is CaseState.WAITING:
-            self._set_aside.add(case.digest)
+            self._set_aside[case.digest] = until
+
+    def _is_set_aside(self, case: Case, now: int) -> bool:
+        if case.digest not in self._set_aside or now > case.request.deadline:
+            return False
+        until = self._set_aside[case.digest]
+        if until is not None and now >= until:
+            # It counts as a job that nobody has looked at, or others would always be first.
+            del self._set_aside[case.digest], self._looks[case.digest]
+            return False
+        return True

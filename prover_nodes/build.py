@@ -7,8 +7,6 @@ from eth_account.signers.local import LocalAccount
 
 from circuits.bundle import Bundle
 from circuits.systems import open_system
-from marketplace.jobs import JobManagerBinding
-from marketplace.tokens import PaymentToken
 from prover_nodes.chain_port import ChainMarket, ChainTransactions
 from prover_nodes.circuit_port import BundleCircuit
 from prover_nodes.journal import open_journal
@@ -17,7 +15,6 @@ from prover_nodes.outbox import Outbox
 from prover_nodes.pipeline import Pipeline
 from prover_nodes.policy import Policy
 from prover_nodes.ports import Circuit
-from verifier_contracts.router import VerifierRouter
 from zkml.adapters.evm.rpc import Chain
 from zkml.adapters.process.child import Limits
 from zkml.adapters.system_clock import SystemClock
@@ -25,6 +22,7 @@ from zkml.config.settings import ChainSettings, ProverSettings
 from zkml.core.ports.store import ArtifactStore
 from zkml.core.progress import Progress, silent
 from zkml.core.verifier_classes import accepted_classes
+from zkml.wiring import Market
 
 _MEBIBYTE = 1 << 20
 
@@ -32,10 +30,7 @@ _MEBIBYTE = 1 << 20
 def build_node(
     *,
     account: LocalAccount,
-    manager: JobManagerBinding,
-    router: VerifierRouter,
-    token: PaymentToken,
-    first_block: int,
+    market: Market,
     bundles: Sequence[Bundle],
     store: ArtifactStore,
     journal: Path | str,
@@ -50,16 +45,13 @@ def build_node(
 
     Args:
         account: the prover's key.
-        manager: the job manager; its chain is the node's chain.
-        router: the verifier router.
-        token: the payment token.
-        first_block: height of the manager's deployment.
+        market: the chain and its contracts.
         bundles: what it can prove, opened with all roles.
         store: inputs by content address.
         journal: SQLite file, or database URL.
         work: private directory for witnesses.
         verifiers: folder of compiled verifiers, which the chain's are compared with.
-        prover: fees, limits, margins.
+        prover: fees, stake, limits, margins.
         chain: accepted classes, confirmations, time limits.
         measurements: file that remembers how long proofs take; in memory when None.
         progress: told where each stage is.
@@ -68,21 +60,21 @@ def build_node(
         StorageError: the journal cannot be opened.
         CircuitError: a bundle of a proof system that this version does not know.
     """
-    market = ChainMarket(manager, router, token, account.address, first_block=first_block)
-    policy = policy_of(manager.chain, prover, chain)
+    bound = ChainMarket(market, account.address)
+    policy = policy_of(market.chain, prover, chain)
     circuits = open_circuits(
         bundles, prover=prover, work=work, verifiers=verifiers, measurements=measurements
     )
-    kept = open_journal(journal, market.scope)
+    kept = open_journal(journal, bound.scope)
     outbox = Outbox(
-        transactions=ChainTransactions(manager.chain, account),
+        transactions=ChainTransactions(market.chain, account),
         journal=kept,
         clock=SystemClock(),
         timeout_seconds=chain.receipt_timeout_seconds,
         confirmations=policy.confirmations,
     )
     pipeline = Pipeline(
-        market=market,
+        market=bound,
         outbox=outbox,
         journal=kept,
         circuits=circuits,
@@ -101,6 +93,9 @@ def policy_of(chain: Chain, prover: ProverSettings, settings: ChainSettings) -> 
         min_fee=prover.min_fee,
         margin_seconds=prover.margin_seconds,
         confirmations=0 if chain.is_local else settings.confirmations,
+        reclaim=prover.reclaim,
+        auto_stake=prover.auto_stake,
+        max_stake=prover.max_stake,
     )
 
 
@@ -111,8 +106,8 @@ def open_circuits(
     work: Path,
     verifiers: Path,
     measurements: Path | None = None,
-) -> dict[bytes, Circuit]:
-    """Return circuits by the digest of their verifying key, under which the router pins them.
+) -> list[Circuit]:
+    """Return the circuits of bundles.
 
     Args:
         bundles: opened with all roles.
@@ -125,9 +120,8 @@ def open_circuits(
         CircuitError: a bundle of a proof system that this version does not know.
     """
     limits = Limits(prover.memory_limit_mib * _MEBIBYTE, prover.time_limit_seconds)
-    circuits: dict[bytes, Circuit] = {}
+    circuits: list[Circuit] = []
     for bundle in bundles:
         system = open_system(bundle.manifest.system, limits=limits, measurements=measurements)
-        circuit = BundleCircuit(bundle, system, work=work, verifiers=verifiers, limits=limits)
-        circuits[circuit.verifying_key_digest] = circuit
+        circuits.append(BundleCircuit(bundle, system, work=work, verifiers=verifiers, limits=limits))
     return circuits

@@ -1,14 +1,13 @@
 """The market and one account's transactions, over the bindings of the contracts."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from eth_account.signers.local import LocalAccount
 
-from marketplace.jobs import JobManagerBinding
-from marketplace.tokens import PaymentToken
-from prover_nodes.ports import FoundMove
+from marketplace.events import JobClaimed, JobReclaimed
+from prover_nodes.ports import CollateralTerms, FoundMove
+from registry.provers import Stake
 from verifier_contracts.bindings import contract_errors
-from verifier_contracts.router import VerifierRouter
 from zkml.adapters.evm import transactions
 from zkml.adapters.evm.answers import TransactionReceipt
 from zkml.adapters.evm.rpc import Chain
@@ -16,35 +15,27 @@ from zkml.adapters.evm.transactions import Call, SignedTransaction
 from zkml.core.identifiers import CircuitSpec
 from zkml.core.job_machine import JobFacts
 from zkml.core.records import JobRequest
+from zkml.wiring import Market
+
+_Claim = JobClaimed | JobReclaimed
 
 
 class ChainMarket:
     """Implements `prover_nodes.ports.Market`."""
 
-    def __init__(
-        self,
-        manager: JobManagerBinding,
-        router: VerifierRouter,
-        token: PaymentToken,
-        account: str,
-        *,
-        first_block: int,
-    ) -> None:
+    def __init__(self, market: Market, account: str) -> None:
         """Bind it.
 
         Args:
-            manager: the job manager.
-            router: the router its registry uses.
-            token: the token it is paid in.
+            market: the chain and its contracts.
             account: the prover's address, checksummed.
-            first_block: height of the manager's deployment.
         """
-        self._manager = manager
-        self._router = router
-        self._token = token
-        self._chain = manager.chain
+        self._market = market
+        self._manager = market.manager
+        self._chain = market.chain
+        self._terms: CollateralTerms | None = None
         self.account = account
-        self.first_block = first_block
+        self.first_block = market.deployment.block
 
     @property
     def chain_id(self) -> int:
@@ -78,23 +69,36 @@ class ChainMarket:
 
     def circuit(self, circuit_id: bytes) -> CircuitSpec:
         """Return what a circuit is pinned to; see `VerifierRouter.circuit`."""
-        return self._router.circuit(circuit_id)
+        return self._market.router.circuit(circuit_id)
 
     def code_of(self, address: str) -> bytes:
         """Return the runtime code at an address; empty when there is none."""
         return self._chain.code(address)
 
+    def is_tombstoned(self, circuit_id: bytes) -> bool:
+        """Say whether a circuit's proofs are not paid any more."""
+        return self._market.router.is_tombstoned(circuit_id)
+
+    def may_prove(self, model_id: int) -> bool:
+        """Say whether the owner of a model lets this prover prove it."""
+        return self._market.registry.may_prove(model_id, self.account)
+
     def claimed_jobs(self) -> list[bytes]:
-        """Return the ids of all jobs that this prover ever claimed, oldest first."""
-        claims = self._manager.events.claims(from_block=self.first_block)
-        return [claim.job_id for claim in claims if claim.prover == self.account]
+        """Return the ids of all jobs that this prover ever claimed or took over, oldest first."""
+        events = self._manager.events
+        moves: list[_Claim] = [
+            *events.claims(from_block=self.first_block),
+            *events.reclaims(from_block=self.first_block),
+        ]
+        moves.sort(key=_place)
+        return list(dict.fromkeys(move.job_id for move in moves if move.prover == self.account))
 
     def claim_of(self, job_id: bytes) -> FoundMove | None:
-        """Return this prover's claim of a job, or None."""
-        found = self._manager.events.claim_of(job_id)
-        if found is None or found.prover != self.account:
-            return None
-        return FoundMove(found.where.transaction, found.where.block)
+        """Return this prover's last claim or takeover of a job, or None."""
+        first = self._manager.events.claim_of(job_id)
+        moves: list[_Claim] = [*([] if first is None else [first]), *self._manager.events.reclaims_of(job_id)]
+        mine = [move.where for move in moves if move.prover == self.account]
+        return FoundMove(mine[-1].transaction, mine[-1].block) if mine else None
 
     def settlement_of(self, job_id: bytes) -> FoundMove | None:
         """Return this prover's settlement of a job, or None."""
@@ -103,21 +107,52 @@ class ChainMarket:
                 return FoundMove(found.where.transaction, found.where.block)
         return None
 
+    def collateral_terms(self) -> CollateralTerms:
+        """Return what this deployment asks of claims; it never changes, and is asked for once."""
+        if self._terms is None:
+            terms = self._manager.terms()
+            self._terms = CollateralTerms(int(terms.min_collateral), terms.collateral_ppm, terms.bonus_ppm)
+        return self._terms
+
+    def stake(self) -> Stake:
+        """Return this prover's stake."""
+        return self._market.provers.stake_of(self.account)
+
+    def balance(self) -> int:
+        """Return how much this prover has of the token, in its smallest unit."""
+        return self._market.token.balance_of(self.account)
+
     def allowance(self) -> int:
-        """Return what the manager may take from this prover, in the token's smallest unit."""
-        return self._token.allowance(self.account, self._manager.address)
+        """Return what the prover registry may take from this prover, in the token's smallest unit."""
+        return self._market.token.allowance(self.account, self._market.provers.address)
+
+    def plan_register(self, proof_systems: Sequence[bytes]) -> Call:
+        """Return the call that registers this account as a prover of these systems, with no endpoint."""
+        return self._market.provers.contract.plan("register", "", list(proof_systems))
 
     def plan_approve(self, amount: int) -> Call:
-        """Return the call that lets the manager take exactly `amount`."""
-        return self._token.contract.plan("approve", self._manager.address, amount)
+        """Return the call that lets the prover registry take exactly `amount`."""
+        return self._market.token.contract.plan("approve", self._market.provers.address, amount)
+
+    def plan_stake(self, amount: int) -> Call:
+        """Return the call that adds `amount` to this prover's stake."""
+        return self._market.provers.contract.plan("stake", self.account, amount)
 
     def plan_claim(self, job_id: bytes) -> Call:
         """Return the call that claims a job."""
         return self._manager.contract.plan("claim", job_id)
 
+    def plan_reclaim(self, job_id: bytes) -> Call:
+        """Return the call that takes a late claim over."""
+        return self._manager.contract.plan("reclaim", job_id)
+
     def plan_settle(self, job_id: bytes, packed_input: bytes, packed_output: bytes, proof: bytes) -> Call:
         """Return the call that settles a job."""
         return self._manager.contract.plan("settle", job_id, packed_input, packed_output, proof)
+
+
+def _place(move: _Claim) -> tuple[int, int]:
+    return move.where.block, move.where.log_index
 
 
 class ChainTransactions:

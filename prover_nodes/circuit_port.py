@@ -1,21 +1,24 @@
 """A circuit this node can prove, over a bundle and its proof system."""
 
+import contextlib
 from pathlib import Path
 
 from circuits.bundle import Bundle
 from circuits.port import ProofSystem, WitnessResult
 from circuits.sample import prove_sample
 from circuits.verification import verify_proof
-from circuits.verifier_source import verifier_source
-from verifier_contracts.codegen import compile_verifier
+from circuits.verifier_source import shared_key, shared_verifier_source, verifier_source
+from verifier_contracts.codegen import compile_shared_verifier, compile_verifier
+from verifier_contracts.expected_verifier import ExpectedVerifier
 from verifier_contracts.gas_limit import least_gas_limit, measured_gas_limit
+from verifier_contracts.shared_key import SharedKey
 from zkml.adapters.process.child import Limits
 from zkml.core.digests import digest_bytes, keccak256
 from zkml.core.identifiers import proof_system_id
 from zkml.core.progress import Progress
 from zkml.core.records import ProofFile, to_hex
 from zkml.core.tensors import InputDomain, TensorLayout
-from zkml.errors import InstanceMismatchError, StorageError, WitnessError
+from zkml.errors import CircuitError, InstanceMismatchError, StorageError, ToolchainError, WitnessError
 
 
 class BundleCircuit:
@@ -42,27 +45,34 @@ class BundleCircuit:
         self._work = work
         self._verifiers = verifiers
         self._limits = limits
-        self._verifier_code: bytes | None = None
+        self._expected: dict[bytes, ExpectedVerifier] = {}
+        self._shared_key: SharedKey | None = None
+        self._tried_shared_key = False
         self.name = bundle.manifest.name
         self.verifying_key_digest = digest_bytes(bundle.manifest.verifying_key)
+        self.batch = bundle.manifest.batch
         self.layout: TensorLayout = bundle.manifest.tensor_layout
         self.domain: InputDomain = bundle.manifest.input_domain
         self.proof_system_id = proof_system_id(bundle.manifest.proof_system)
 
-    def verifier_code(self) -> bytes:
-        """Return the code that the key generates; generated once a process, compiled once a machine."""
-        if self._verifier_code is None:
-            source = verifier_source(self._bundle)
-            self._verifier_code = compile_verifier(source, cache_dir=self._verifiers).runtime_code
-        return self._verifier_code
+    def shared_key_digest(self) -> bytes | None:
+        """Return the digest of the key that the shared verifier takes; None where it cannot be made here."""
+        if not self._tried_shared_key:
+            self._tried_shared_key = True
+            with contextlib.suppress(CircuitError, ToolchainError):
+                self._shared_key = SharedKey.parse(shared_key(self._bundle))
+        return None if self._shared_key is None else self._shared_key.digest
 
-    def least_gas_limit(self, *, progress: Progress) -> int:
+    def expected_verifier(self, key_digest: bytes) -> ExpectedVerifier:
+        """Return what the verifier has to be; generated once a process, compiled once a machine."""
+        if key_digest not in self._expected:
+            self._expected[key_digest] = self._make_verifier(key_digest)
+        return self._expected[key_digest]
+
+    def least_gas_limit(self, key_digest: bytes, *, progress: Progress) -> int:
         """Return the least gas limit that suffices; proves a sample where it was not measured before."""
-        code = self.verifier_code()
         measured = measured_gas_limit(
-            code,
-            keccak256(code),
-            self.layout,
+            self.expected_verifier(key_digest),
             lambda: prove_sample(self._bundle, self._system, scratch=self._work, progress=progress),
             cache_dir=self._verifiers,
         )
@@ -101,6 +111,21 @@ class BundleCircuit:
             proof=to_hex(proof),
         )
         verify_proof(self._bundle, portable, limits=self._limits)
+
+    def _make_verifier(self, key_digest: bytes) -> ExpectedVerifier:
+        if key_digest == self.verifying_key_digest:
+            source, key = verifier_source(self._bundle), None
+            code = compile_verifier(source, cache_dir=self._verifiers).runtime_code
+        else:
+            source, key = shared_verifier_source(self._bundle), SharedKey.parse(shared_key(self._bundle))
+            code = compile_shared_verifier(source, cache_dir=self._verifiers).runtime_code
+        return ExpectedVerifier(
+            code=code,
+            layout=self.layout,
+            weight_commitment=self._bundle.manifest.weight_commitment,
+            key_digest=self.verifying_key_digest if key is None else key.digest,
+            key=key,
+        )
 
     def _witness(self, packed_input: bytes, progress: Progress) -> WitnessResult:
         try:

@@ -29,10 +29,16 @@ class Stage(StrEnum):
 
 
 class Purpose(StrEnum):
-    """What a transaction is for; of each purpose of a job, one is mined with success."""
+    """What a transaction is for; of each purpose of a job, at most one is mined with success.
 
+    But where stake that was added for a job went into another: then it is added again.
+    """
+
+    REGISTER = "register"
     APPROVE = "approve"
+    STAKE = "stake"
     CLAIM = "claim"
+    RECLAIM = "reclaim"
     SETTLE = "settle"
 
 

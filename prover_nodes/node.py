@@ -21,6 +21,7 @@ from zkml.errors import (
     InvalidTransitionError,
     NotClaimantError,
     RevertedError,
+    StakeError,
     StorageError,
     ZkmlError,
 )
@@ -37,6 +38,8 @@ _NOT_THE_JOBS_FAULT = (
     # The next block will say what became of it.
     InvalidTransitionError,
     NotClaimantError,
+    # Another of this account's jobs locked it first.
+    StakeError,
 )
 
 _log = logging.getLogger(__name__)
@@ -79,7 +82,7 @@ class JobOutcome:
             "reason": self.reason,
             "transaction": settlement.transaction if settlement else None,
             "gas_used": settlement.gas_used if settlement else None,
-            "fee": settlement.fee if settlement else None,
+            "fee": settlement.prover_fee if settlement else None,
             "error": self.error.as_json() if self.error else None,
         }
 
@@ -199,15 +202,15 @@ class Node:
         if isinstance(result, Skip):
             return self._leave(case, result)
         self.journal.mark(case, CaseState.SETTLED)
-        _log.info("job %s settled in %s, fee %s", job, result.transaction, result.fee)
+        _log.info("job %s settled in %s, fee %s", job, result.transaction, result.prover_fee)
         return JobOutcome(job, OutcomeKind.SETTLED, settlement=result)
 
     def _leave(self, case: Case, skip: Skip) -> JobOutcome:
         job = case.request.job_id
         state = CaseState.CLOSED if skip.is_final else self.journal.case(case.digest).state
         self.journal.mark(case, state, skip.reason)
-        if skip.is_standing:
-            self._agenda.set_aside(case)
+        if skip.is_standing or skip.look_again_at is not None:
+            self._agenda.set_aside(case, skip.look_again_at)
         _log.info("job %s left alone: %s", job, skip.reason)
         return JobOutcome(job, OutcomeKind.SKIPPED, skip.reason)
 

@@ -6,7 +6,7 @@ where it stood, and nothing that costs money is done twice.
 
 import logging
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 from prover_nodes.journal import AnyRecord, Case, CaseState, Journal, Purpose, Stage
@@ -16,20 +16,23 @@ from prover_nodes.policy import (
     Skip,
     SkipCode,
     evaluate,
+    evaluate_named,
     evaluate_request,
     evaluate_status,
-    is_claimed_by,
+    holds_claim,
+    is_paid,
 )
-from prover_nodes.ports import Circuit, Market
+from prover_nodes.ports import Circuit, Market, find_circuit
 from prover_nodes.services.check import check_proof
 from prover_nodes.services.claim import claim_job
 from prover_nodes.services.fetch import FetchedInput, fetch_input
 from prover_nodes.services.inspect import inspect_gas_limit, inspect_verifier
 from prover_nodes.services.prove import prove_claim
 from prover_nodes.services.settle import find_settlement, settle_claim
+from prover_nodes.services.stake import add_stake, plan_stake
 from prover_nodes.services.witness import make_witness
 from zkml.core.identifiers import CircuitSpec
-from zkml.core.job_machine import JobFacts, JobStatus
+from zkml.core.job_machine import JobFacts, JobStatus, payee_of, status_of
 from zkml.core.ports.store import ArtifactStore
 from zkml.core.progress import Progress, ProgressEvent
 from zkml.core.records import (
@@ -46,6 +49,7 @@ from zkml.errors import (
     LayoutError,
     MarketError,
     StorageError,
+    TombstonedError,
     VerificationError,
     WitnessError,
 )
@@ -61,6 +65,13 @@ class _LeftAloneError(Exception):
         self.skip = skip
 
 
+_TOMBSTONED = Skip(
+    SkipCode.TOMBSTONED,
+    "the circuit is tombstoned: no proof is paid, and a refund sets collateral free",
+    is_final=True,
+)
+
+
 @dataclass(frozen=True, slots=True)
 class Pipeline:
     """What the stages of one node work with.
@@ -69,7 +80,7 @@ class Pipeline:
         market: the chain, as this prover sees it.
         outbox: this prover's transactions.
         journal: this node's memory.
-        circuits: what it can prove, by the digest of the verifying key that the router pins.
+        circuits: what it can prove.
         store: inputs by content address.
         policy: which jobs it takes on.
         input_limit_bytes: largest input to read by content address.
@@ -81,7 +92,7 @@ class Pipeline:
     market: Market
     outbox: Outbox
     journal: Journal
-    circuits: Mapping[bytes, Circuit]
+    circuits: Sequence[Circuit]
     store: ArtifactStore
     policy: Policy
     input_limit_bytes: int
@@ -92,8 +103,8 @@ class Pipeline:
     def screen(self, request: JobRequest, now: int) -> Skip | None:
         """Judge a waiting job by its opening and what is known of its circuit; asks nobody."""
         spec = self.specs.get(from_hex(request.circuit_id))
-        circuit = None if spec is None else self.circuits.get(spec.verifying_key_digest)
-        return evaluate_request(request, spec, circuit, self.policy, now=now)
+        circuit = None if spec is None else find_circuit(self.circuits, spec.verifying_key_digest)
+        return evaluate_request(request, spec, circuit, self.policy, prover=self.market.account, now=now)
 
     def run(self, case: Case) -> SettlementRecord | Skip:
         """Take a job as far as it goes now.
@@ -108,19 +119,20 @@ class Pipeline:
             return self._run(case)
         except _LeftAloneError as left:
             return left.skip
+        except TombstonedError:
+            return _TOMBSTONED
         except MarketError:
             # Time passed or somebody moved while a stage was at work: the job's status says what is left.
-            facts = self.market.facts(from_hex(case.request.job_id))
-            skip = evaluate_status(facts, prover=self.market.account, now=self.market.now())
+            skip = self._status_skip(self.market.facts(from_hex(case.request.job_id)))
             if skip is None:
                 raise
             return skip
 
     def _run(self, case: Case) -> SettlementRecord:
         facts = self._look(case.request)
-        if self._is_paid(facts):
+        if is_paid(facts, self.market.account):
             return self._recover(case)
-        circuit = self._take_on(facts)
+        circuit = self._take_on(case.request, facts)
 
         fetched = self._filed(case, Stage.FETCH, FetchedInput, lambda: self._fetch(case))
         witness = self._filed(case, Stage.WITNESS, WitnessRecord, lambda: self._witness(fetched, circuit))
@@ -131,6 +143,7 @@ class Pipeline:
             ProofRecord,
             lambda: prove_claim(claim, witness, circuit, progress=self.progress),
         )
+        self._await_turn(case)
         checked = self._check(case, witness, proof, circuit)
         return self._filed(
             case,
@@ -142,13 +155,16 @@ class Pipeline:
     def _look(self, request: JobRequest) -> JobFacts:
         """Return the job's facts, which must be those of the event that announced it."""
         facts = self.market.facts(from_hex(request.job_id))
-        stored = (facts.circuit_id, facts.input_commitment, facts.fee, facts.collateral, facts.deadline)
+        spec = request.as_spec()
+        stored = (
+            *(facts.requester, facts.model_id, facts.circuit_id, facts.input_commitment, facts.quote),
+            *(facts.min_prover_fee, facts.max_prover_fee, facts.ramp_seconds, facts.claim_seconds),
+            *(facts.deadline, facts.restricted),
+        )
         announced = (
-            from_hex(request.circuit_id),
-            from_hex(request.input_commitment),
-            int(request.fee),
-            int(request.collateral),
-            request.deadline,
+            *(request.requester, spec.model_id, spec.circuit_id, spec.input_commitment),
+            *(request.quote.as_quote(), spec.min_prover_fee, spec.max_prover_fee, spec.ramp_seconds),
+            *(spec.claim_seconds, spec.deadline, bool(spec.provers)),
         )
         if stored != announced:
             raise BindingError(
@@ -157,19 +173,33 @@ class Pipeline:
             )
         return facts
 
-    def _take_on(self, facts: JobFacts) -> Circuit:
-        """Return the job's circuit, unless the policy or its verifier's code speaks against the job."""
+    def _take_on(self, request: JobRequest, facts: JobFacts) -> Circuit:
+        """Return the job's circuit, unless the policy, a person or the verifier's code forbids the job."""
         spec = self._spec(facts.circuit_id)
-        circuit = self.circuits.get(spec.verifying_key_digest)
-        now, prover = self.market.now(), self.market.account
-        skip = evaluate(facts, spec, circuit, self.policy, prover=prover, now=now)
+        circuit = find_circuit(self.circuits, spec.verifying_key_digest)
+        now, prover, terms = self.market.now(), self.market.account, self.market.collateral_terms()
+        skip = evaluate(facts, spec, circuit, self.policy, terms, prover=prover, now=now)
         if skip is not None or circuit is None:
             raise _LeftAloneError(skip or Skip(SkipCode.UNKNOWN_CIRCUIT, "no bundle"))
-        if not is_claimed_by(facts, prover):
-            skip = self._inspect(facts.circuit_id, spec, circuit)
+        if self.market.is_tombstoned(facts.circuit_id):
+            raise _LeftAloneError(_TOMBSTONED)
+        if not holds_claim(facts, prover, now):
+            skip = self._access_skip(request, facts) or self._inspect(facts.circuit_id, spec, circuit)
             if skip is not None:
                 raise _LeftAloneError(skip)
         return circuit
+
+    def _access_skip(self, request: JobRequest, facts: JobFacts) -> Skip | None:
+        skip = evaluate_named(request, self.market.account)
+        if skip is None and not self.market.may_prove(facts.model_id):
+            return Skip(SkipCode.ACCESS_REFUSED, "the model is closed, and its owner granted no access")
+        return skip
+
+    def _status_skip(self, facts: JobFacts) -> Skip | None:
+        """Return why a job's status ends the work on it; not where it was this prover who settled it."""
+        if is_paid(facts, self.market.account):
+            return None
+        return evaluate_status(facts, self.policy, prover=self.market.account, now=self.market.now())
 
     def _spec(self, circuit_id: bytes) -> CircuitSpec:
         if circuit_id not in self.specs:
@@ -209,8 +239,8 @@ class Pipeline:
         if filed is not None and self._stands(facts, filed):
             return case, filed
         # The witness took time, and so does a restart.
-        self._take_on(facts)
-        self.journal.mark(case, CaseState.WORKING)
+        self._take_on(case.request, facts)
+        self._stake(case, facts)
         claim = self._timed(Stage.CLAIM, lambda: claim_job(case, witness, self.market, self.outbox))
         if filed is None:
             self.journal.file(case, Stage.CLAIM, claim)
@@ -222,9 +252,31 @@ class Pipeline:
             claim = filed
         return case, claim
 
+    def _stake(self, case: Case, facts: JobFacts) -> None:
+        """Note that a claim is begun, and have free what it locks."""
+        if holds_claim(facts, self.market.account, self.market.now()):
+            self.journal.mark(case, CaseState.WORKING)
+            return
+        plan = plan_stake(case, facts, policy=self.policy, market=self.market, outbox=self.outbox)
+        if isinstance(plan, Skip):
+            raise _LeftAloneError(plan)
+        self.journal.mark(case, CaseState.WORKING)
+        systems = [circuit.proof_system_id for circuit in self.circuits]
+        add_stake(case, plan, systems, market=self.market, outbox=self.outbox)
+
     def _stands(self, facts: JobFacts, claim: ClaimRecord) -> bool:
         mined = self.outbox.transactions.receipt(claim.transaction) is not None
-        return mined and is_claimed_by(facts, self.market.account)
+        return mined and holds_claim(facts, self.market.account, self.market.now())
+
+    def _await_turn(self, case: Case) -> None:
+        """Leave the job alone while the claimer before may still settle, and if it did."""
+        facts, now, prover = self._look(case.request), self.market.now(), self.market.account
+        skip = self._status_skip(facts)
+        if skip is None and status_of(facts, now) is JobStatus.GRACE and payee_of(facts, now) != prover:
+            note = f"{facts.previous_prover} may settle until {facts.grace_ends_at}"
+            skip = Skip(SkipCode.IN_GRACE, note, look_again_at=facts.grace_ends_at + 1)
+        if skip is not None:
+            raise _LeftAloneError(skip)
 
     def _check(self, case: Case, witness: WitnessRecord, proof: ProofRecord, circuit: Circuit) -> ProofRecord:
         if self.journal.last_transaction(case, Purpose.SETTLE) is not None:
@@ -247,9 +299,6 @@ class Pipeline:
             _log.warning("the node's own proof of job %s is refused: %s", case.request.job_id, error.message)
             self.journal.discard(case, Stage.PROVE)
             raise
-
-    def _is_paid(self, facts: JobFacts) -> bool:
-        return facts.outcome is JobStatus.SETTLED and is_claimed_by(facts, self.market.account)
 
     def _recover(self, case: Case) -> SettlementRecord:
         """Return the settlement of a job that an earlier run got paid for."""

@@ -1,13 +1,16 @@
 """What a prover node needs of the world: the market on its chain, and circuits it can prove."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
+from registry.provers import Stake
+from verifier_contracts.expected_verifier import ExpectedVerifier
 from zkml.adapters.evm.answers import TransactionReceipt
 from zkml.adapters.evm.transactions import Call, SignedTransaction
 from zkml.core.identifiers import CircuitSpec
 from zkml.core.job_machine import JobFacts
+from zkml.core.pricing import PPM, collateral_for
 from zkml.core.progress import Progress
 from zkml.core.records import JobRequest
 from zkml.core.tensors import InputDomain, TensorLayout
@@ -15,10 +18,27 @@ from zkml.core.tensors import InputDomain, TensorLayout
 
 @dataclass(frozen=True, slots=True)
 class FoundMove:
-    """A transaction of this prover that the chain already has: a claim or a settlement."""
+    """A transaction of this prover that the chain already has: a claim, a takeover or a settlement."""
 
     transaction: str
     block: int
+
+
+@dataclass(frozen=True, slots=True)
+class CollateralTerms:
+    """What a deployment asks of claims: a minimum in the token's smallest unit, parts in millionths."""
+
+    minimum: int
+    ppm: int
+    bonus_ppm: int
+
+    def collateral_for(self, price: int) -> int:
+        """Return what a claim at this price locks."""
+        return collateral_for(price, self.minimum, self.ppm)
+
+    def bonus_for(self, price: int) -> int:
+        """Return what settling in a late claimer's place earns besides the fee."""
+        return self.collateral_for(price) * self.bonus_ppm // PPM
 
 
 class Transactions(Protocol):
@@ -63,7 +83,7 @@ class Transactions(Protocol):
 
 
 class Market(Protocol):
-    """The job manager, its token and its router, as one prover sees them."""
+    """The job manager and the contracts around it, as one prover sees them."""
 
     @property
     def chain_id(self) -> int:
@@ -118,23 +138,47 @@ class Market(Protocol):
             RpcError: the endpoint does not answer.
         """
 
+    def is_tombstoned(self, circuit_id: bytes) -> bool:
+        """Say whether a circuit's proofs are not paid any more."""
+
+    def may_prove(self, model_id: int) -> bool:
+        """Say whether the owner of a model lets this prover prove it."""
+
     def claimed_jobs(self) -> list[bytes]:
-        """Return the ids of all jobs that this prover ever claimed, oldest first."""
+        """Return the ids of all jobs that this prover ever claimed or took over, oldest first."""
 
     def claim_of(self, job_id: bytes) -> FoundMove | None:
-        """Return this prover's claim of a job, or None."""
+        """Return this prover's last claim or takeover of a job, or None."""
 
     def settlement_of(self, job_id: bytes) -> FoundMove | None:
         """Return this prover's settlement of a job, or None."""
 
+    def collateral_terms(self) -> CollateralTerms:
+        """Return what this deployment asks of claims."""
+
+    def stake(self) -> Stake:
+        """Return this prover's stake."""
+
+    def balance(self) -> int:
+        """Return how much this prover has of the token, in its smallest unit."""
+
     def allowance(self) -> int:
-        """Return what the manager may take from this prover, in the token's smallest unit."""
+        """Return what the prover registry may take from this prover, in the token's smallest unit."""
+
+    def plan_register(self, proof_systems: Sequence[bytes]) -> Call:
+        """Return the call that registers this account as a prover of these systems."""
 
     def plan_approve(self, amount: int) -> Call:
-        """Return the call that lets the manager take exactly `amount`."""
+        """Return the call that lets the prover registry take exactly `amount`."""
+
+    def plan_stake(self, amount: int) -> Call:
+        """Return the call that adds `amount` to this prover's stake."""
 
     def plan_claim(self, job_id: bytes) -> Call:
         """Return the call that claims a job."""
+
+    def plan_reclaim(self, job_id: bytes) -> Call:
+        """Return the call that takes a late claim over."""
 
     def plan_settle(self, job_id: bytes, packed_input: bytes, packed_output: bytes, proof: bytes) -> Call:
         """Return the call that settles a job."""
@@ -148,8 +192,15 @@ class Circuit(Protocol):
         """What people call the model."""
 
     @property
+    def batch(self) -> int:
+        """How many inputs one proof is about."""
+
+    @property
     def verifying_key_digest(self) -> bytes:
-        """The 32 bytes that the router pins."""
+        """The 32 bytes that the router pins for a verifier of this key alone."""
+
+    def shared_key_digest(self) -> bytes | None:
+        """Return the 32 bytes that the router pins for the shared verifier; None where it takes no key."""
 
     @property
     def layout(self) -> TensorLayout:
@@ -163,15 +214,15 @@ class Circuit(Protocol):
     def proof_system_id(self) -> bytes:
         """The 4 bytes by which the router names its proof system."""
 
-    def verifier_code(self) -> bytes:
-        """Return the runtime code of the verifier that the circuit's key generates.
+    def expected_verifier(self, key_digest: bytes) -> ExpectedVerifier:
+        """Return what the verifier that is pinned to `key_digest`, a digest of this key, has to be.
 
         Raises:
             ToolchainError: it cannot be generated or compiled on this machine, and was not before.
             CompileError: the key generates none.
         """
 
-    def least_gas_limit(self, *, progress: Progress) -> int:
+    def least_gas_limit(self, key_digest: bytes, *, progress: Progress) -> int:
         """Return the least gas limit under which the chain's verifier accepts this circuit's proofs.
 
         Where nobody has measured it on this machine yet, a sample is proved.
@@ -211,3 +262,12 @@ class Circuit(Protocol):
         Raises:
             VerificationError: it does not hold.
         """
+
+
+def find_circuit(circuits: Sequence[Circuit], key_digest: bytes) -> Circuit | None:
+    """Return the circuit whose key the router pins by this digest, whichever verifier takes it, or None."""
+    for circuit in circuits:
+        if circuit.verifying_key_digest == key_digest:
+            return circuit
+    # Making a shared key takes a while, once.
+    return next((circuit for circuit in circuits if circuit.shared_key_digest() == key_digest), None)

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from prover_nodes.journal import Case, CaseState, Journal, Purpose, Stage, open_store
+from zkml.core.records import SettlementRecord
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,7 +18,7 @@ class CaseStatus:
         state: what became of it.
         stage: the last stage that is filed, or an empty string.
         reason: why it was left alone or delayed, or an empty string.
-        fee: what it pays, in the token's smallest unit, as decimal text.
+        fee: what it paid, or offers at most, in the token's smallest unit, as decimal text.
         deadline: chain time in seconds.
         failures: how often a stage failed through the job's own fault.
         transactions: hash of the latest transaction by purpose.
@@ -79,7 +80,7 @@ def read_status(journal: Journal) -> NodeStatus:
     return NodeStatus(
         counts={str(state): states[state] for state in order},
         skips=dict(sorted(reasons.items())),
-        earned=sum(int(case.request.fee) for case in cases if case.state is CaseState.SETTLED),
+        earned=sum(_fee(journal, case) for case in cases if case.state is CaseState.SETTLED),
         block=journal.cursor,
         cases=tuple(_case_status(journal, case) for case in cases),
     )
@@ -101,6 +102,11 @@ def read_all_statuses(location: Path | str) -> list[tuple[str, NodeStatus]]:
         return [(scope, read_status(Journal(store, scope))) for scope in store.scopes()]
 
 
+def _fee(journal: Journal, case: Case) -> int:
+    settled = journal.read(case, Stage.SETTLE, SettlementRecord)
+    return int(case.request.max_prover_fee if settled is None else settled.prover_fee)
+
+
 def _case_status(journal: Journal, case: Case) -> CaseStatus:
     filed = [str(stage) for stage in Stage if journal.has(case, stage)]
     signed = {str(purpose): journal.last_transaction(case, purpose) for purpose in Purpose}
@@ -109,7 +115,7 @@ def _case_status(journal: Journal, case: Case) -> CaseStatus:
         state=str(case.state),
         stage=filed[-1] if filed else "",
         reason=case.reason,
-        fee=case.request.fee,
+        fee=str(_fee(journal, case)),
         deadline=case.request.deadline,
         failures=case.failures,
         transactions={purpose: found.transaction for purpose, found in signed.items() if found},

@@ -31,12 +31,11 @@ def check_model_id(
 
 
 def check_model_circuit(commitment: ModelCommitment, circuit_id: bytes) -> None:
-    """Check that a circuit is the one that a model's publisher committed to.
+    """Check that a circuit is one of those that a model's publisher committed to.
 
     Raises:
         BindingError: it is another one.
     """
-    if commitment.circuit_id != circuit_id:
-        raise BindingError(
-            f"expected the model's circuit 0x{circuit_id.hex()}, found 0x{commitment.circuit_id.hex()}"
-        )
+    if circuit_id not in commitment.circuit_ids:
+        own = ", ".join("0x" + own_id.hex() for own_id in commitment.circuit_ids)
+        raise BindingError(f"expected the model's circuit 0x{circuit_id.hex()}, found {own}")

@@ -1,26 +1,29 @@
-"""Write the shipped artifacts of all our contracts, or check that they are up to date.
+"""Write the shipped artifacts of our contracts and of those deployed with them, or check them.
 
     python -m verifier_contracts.build [--check]
 
-Compiles the three `src` folders in one go and is deterministic: two runs write the same bytes. For
-developers and CI; not a command of zkml.
+Compiles the three `src` folders, and what a deployment needs of others, in one go. Deterministic: two runs
+write the same bytes. For developers and CI; not a command of zkml.
 """
 
 import argparse
+import re
 import sys
 from pathlib import Path
 
 from verifier_contracts.artifacts import ContractArtifact, artifacts_folder
-from verifier_contracts.compiler import compile_sources
-from verifier_contracts.sources import collect_sources, own_sources
+from verifier_contracts.compiler import CompiledContract, compile_sources
+from verifier_contracts.sources import FOREIGN_CONTRACTS, collect_sources, own_sources
 from zkml.errors import ArtifactError, ZkmlError
+
+_INTERFACE_NAME = re.compile(r"I[A-Z]")
 
 
 def build_artifacts() -> dict[str, bytes]:
-    """Compile our contracts.
+    """Compile our contracts and those of others that a deployment needs.
 
     Returns:
-        File contents by file name, of everything of ours that has an interface.
+        File contents by file name, of everything of ours that has an interface, and of `FOREIGN_CONTRACTS`.
 
     Raises:
         ToolchainError: there is no compiler.
@@ -28,9 +31,11 @@ def build_artifacts() -> dict[str, bytes]:
         ArtifactError: a source is missing, or two contracts have one name.
     """
     own = own_sources()
+    foreign = set(FOREIGN_CONTRACTS.items())
     artifacts: dict[str, bytes] = {}
-    for contract in compile_sources(collect_sources(own)):
-        if contract.source not in own or not contract.abi:
+    for contract in compile_sources(collect_sources([*own, *FOREIGN_CONTRACTS.values()])):
+        is_shipped = contract.source in own or (contract.name, contract.source) in foreign
+        if not is_shipped or not contract.abi or _is_abstract(contract):
             continue
         file_name = f"{contract.name}.json"
         if file_name in artifacts:
@@ -39,6 +44,11 @@ def build_artifacts() -> dict[str, bytes]:
             )
         artifacts[file_name] = ContractArtifact.from_compiled(contract).to_bytes()
     return artifacts
+
+
+def _is_abstract(contract: CompiledContract) -> bool:
+    """Whether it is a part of another contract, and no interface either."""
+    return not contract.creation_code and not _INTERFACE_NAME.match(contract.name)
 
 
 def stale_artifacts(folder: Path, built: dict[str, bytes]) -> list[str]:

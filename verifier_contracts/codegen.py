@@ -1,4 +1,4 @@
-"""Turn the Solidity that EZKL generates for one verifying key into a compiled contract.
+"""Turn the Solidity that EZKL generates into a compiled contract: for one verifying key, or for all.
 
 The text comes from the caller, who has EZKL; here is only Solidity. Equal text gives equal code.
 """
@@ -14,7 +14,11 @@ from zkml.errors import CompileError, FormatError
 MAX_CODE_BYTES = 24_576
 """EIP-170: no chain accepts a larger contract."""
 SOURCE_NAME = "Halo2Verifier.sol"
+SHARED_SOURCE_NAME = "Halo2VerifierReusable.sol"
 _ENTRY_POINT = ("verifyProof", ("bytes", "uint256[]"))
+_SHARED_ENTRY_POINT = ("verifyProof", ("bytes", "uint256[]", "bytes32[]"))
+
+_EntryPoint = tuple[str, tuple[str, ...]]
 
 
 def compile_verifier(source: str, *, cache_dir: Path) -> ContractArtifact:
@@ -33,26 +37,50 @@ def compile_verifier(source: str, *, cache_dir: Path) -> ContractArtifact:
         CompileError: the compiler refused, it is no verifier, or its code exceeds EIP-170's limit.
         StorageError: the cache cannot be written.
     """
-    path = cache_dir / f"{verifier_digest(source).hex()}.json"
+    return _compile(source, SOURCE_NAME, _ENTRY_POINT, cache_dir)
+
+
+def compile_shared_verifier(source: str, *, cache_dir: Path) -> ContractArtifact:
+    """Compile the reusable verifier, whose source is the same for every key, or take it from the cache.
+
+    Args:
+        source: the Solidity text, one contract that stands alone.
+        cache_dir: as in `compile_verifier`.
+
+    Raises:
+        ToolchainError, CompileError, StorageError: as in `compile_verifier`.
+    """
+    return _compile(source, SHARED_SOURCE_NAME, _SHARED_ENTRY_POINT, cache_dir)
+
+
+def _compile(source: str, name: str, entry_point: _EntryPoint, cache_dir: Path) -> ContractArtifact:
+    path = cache_dir / f"{verifier_digest(source, name).hex()}.json"
     cached = _read_cached(path)
     if cached is not None:
         return cached
-    artifact = ContractArtifact.from_compiled(_only_verifier(compile_sources({SOURCE_NAME: source})))
+    artifact = ContractArtifact.from_compiled(
+        _only_verifier(compile_sources({name: source}), name, entry_point)
+    )
     write_atomically(path, artifact.to_bytes())
     return artifact
 
 
-def verifier_digest(source: str) -> bytes:
+def verifier_digest(source: str, name: str = SOURCE_NAME) -> bytes:
     """Return the 32 bytes under which a verifier is cached: the digest of compiler, settings and text."""
-    seen = {"compiler": COMPILER, "input": standard_input({SOURCE_NAME: source})}
+    seen = {"compiler": COMPILER, "input": standard_input({name: source})}
     return digest_bytes(digest_of(canonical_json(seen)))
 
 
-def _only_verifier(contracts: tuple[CompiledContract, ...]) -> CompiledContract:
-    found = [contract for contract in contracts if contract.creation_code and _is_verifier(contract)]
+def _only_verifier(
+    contracts: tuple[CompiledContract, ...], source_name: str, entry_point: _EntryPoint
+) -> CompiledContract:
+    found = [
+        contract for contract in contracts if contract.creation_code and _is_verifier(contract, entry_point)
+    ]
     if len(found) != 1:
         raise CompileError(
-            f"expected one contract with verifyProof(bytes,uint256[]), found {len(found)} in {SOURCE_NAME}",
+            f"expected one contract with {entry_point[0]}({','.join(entry_point[1])}), "
+            f"found {len(found)} in {source_name}",
             hint="the source is not a verifier that this version of EZKL generates",
         )
     size = len(found[0].runtime_code)
@@ -65,14 +93,14 @@ def _only_verifier(contracts: tuple[CompiledContract, ...]) -> CompiledContract:
     return found[0]
 
 
-def _is_verifier(contract: CompiledContract) -> bool:
+def _is_verifier(contract: CompiledContract, entry_point: _EntryPoint) -> bool:
     functions = {
         (entry["name"], tuple(part["type"] for part in entry["inputs"]))
         for entry in contract.abi
         if entry["type"] == "function"
     }
     takes_arguments = any(entry["type"] == "constructor" and entry["inputs"] for entry in contract.abi)
-    return _ENTRY_POINT in functions and not contract.immutables and not takes_arguments
+    return entry_point in functions and not contract.immutables and not takes_arguments
 
 
 def _read_cached(path: Path) -> ContractArtifact | None:

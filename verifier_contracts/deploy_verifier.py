@@ -9,7 +9,7 @@ from verifier_contracts.bindings import BoundContract
 from verifier_contracts.deploy import deploy_contract
 from verifier_contracts.router import VerifierRouter
 from zkml.adapters.evm.rpc import Chain
-from zkml.core.identifiers import CircuitSpec
+from zkml.core.identifiers import ZERO32, CircuitSpec
 from zkml.core.records import from_hex
 from zkml.core.tensors import InputDomain, TensorLayout
 from zkml.errors import RevertedError, RpcError, VerifierMismatchError
@@ -22,10 +22,13 @@ class VerifierTerms:
     Attributes:
         layout: public tensors.
         domain: integers that input elements may take.
-        verifying_key_digest: 32 bytes.
+        verifying_key_digest: 32 bytes: for a generated verifier SHA-256 of the key file, for the shared one
+            keccak256 of the key's words.
         proof_system_id: 4 bytes, see `identifiers.proof_system_id`.
         gas_limit: gas of one verification; at most 12,000,000.
         verifier_class: a number of `identifiers.VerifierClass`.
+        weight_commitment: keccak256 of the commitment to the weights that proofs begin with; zero where the
+            verifying key binds them.
     """
 
     layout: TensorLayout
@@ -34,6 +37,21 @@ class VerifierTerms:
     proof_system_id: bytes
     gas_limit: int
     verifier_class: int
+    weight_commitment: bytes = ZERO32
+
+    def spec(self, adapter: str, adapter_code_hash: bytes) -> CircuitSpec:
+        """Return the router's entry for a circuit with these terms and this adapter."""
+        return CircuitSpec(
+            adapter=adapter,
+            adapter_code_hash=adapter_code_hash,
+            verifying_key_digest=self.verifying_key_digest,
+            weight_commitment=self.weight_commitment,
+            proof_system_id=self.proof_system_id,
+            layout=self.layout,
+            domain=self.domain,
+            gas_limit=self.gas_limit,
+            verifier_class=self.verifier_class,
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +61,7 @@ class PinnedCircuit:
     Attributes:
         circuit_id: 32 bytes.
         spec: what it is pinned to.
-        verifier: address of the generated verifier.
+        verifier: address of the generated verifier, or of the shared one.
         is_new: False when it was on the chain before.
     """
 
@@ -78,27 +96,23 @@ def deploy_verifier(
         RevertedError: the gas limit is out of range, or a pin is empty.
         ChainError: see `transactions.send`.
     """
-    found = _find_pinned(chain, router, verifier, terms, from_block)
-    if found is not None:
-        return found
-    generated = deploy_contract(chain, account, verifier)
-    adapter = deploy_contract(
-        chain, account, load_artifact("EzklVerifier"), (generated.address, terms.layout.as_abi())
-    )
-    spec = _spec(terms, adapter.address, from_hex(adapter.code_hash))
-    circuit_id, _ = router.add(account, spec)
-    return PinnedCircuit(circuit_id, spec, generated.address, is_new=True)
-
-
-def _find_pinned(
-    chain: Chain, router: VerifierRouter, verifier: ContractArtifact, terms: VerifierTerms, from_block: int
-) -> PinnedCircuit | None:
+    known = None
     for circuit_id, spec in router.find_by_key(terms.verifying_key_digest, from_block=from_block):
-        if spec == _spec(terms, spec.adapter, spec.adapter_code_hash):
-            address = _generated_behind(chain, spec, verifier)
-            if address is not None:
-                return PinnedCircuit(circuit_id, spec, address, is_new=False)
-    return None
+        address = _generated_behind(chain, spec, verifier)
+        if address is not None and spec == terms.spec(spec.adapter, spec.adapter_code_hash):
+            return PinnedCircuit(circuit_id, spec, address, is_new=False)
+        # Other weights of the same architecture, or another gas limit: the verifier serves both.
+        known = known or address
+    generated = known or deploy_contract(chain, account, verifier).address
+    adapter = deploy_contract(
+        chain,
+        account,
+        load_artifact("EzklVerifier"),
+        (generated, terms.layout.as_abi(), terms.weight_commitment),
+    )
+    spec = terms.spec(adapter.address, from_hex(adapter.code_hash))
+    circuit_id, _ = router.add(account, spec)
+    return PinnedCircuit(circuit_id, spec, generated, is_new=True)
 
 
 def _generated_behind(chain: Chain, spec: CircuitSpec, verifier: ContractArtifact) -> str | None:
@@ -112,16 +126,3 @@ def _generated_behind(chain: Chain, spec: CircuitSpec, verifier: ContractArtifac
         # Anybody may add circuits under this key's digest; one that is not ours is none of our business.
         return None
     return address
-
-
-def _spec(terms: VerifierTerms, adapter: str, code_hash: bytes) -> CircuitSpec:
-    return CircuitSpec(
-        adapter=adapter,
-        adapter_code_hash=code_hash,
-        verifying_key_digest=terms.verifying_key_digest,
-        proof_system_id=terms.proof_system_id,
-        layout=terms.layout,
-        domain=terms.domain,
-        gas_limit=terms.gas_limit,
-        verifier_class=terms.verifier_class,
-    )

@@ -1,16 +1,19 @@
 """A circuit's verifier exactly as a chain has it, run in this process.
 
-The adapter's code must hash to the circuit's pin, and the generated verifier's code to the adapter's; both
-come from a stranger and are checked before they run. Whether that code verifies the right key is not
-known here: the circuit's class says what its pin is worth.
+The adapter's code must hash to the circuit's pin, and what it calls to the adapter's own pins; all of it
+comes from a stranger and is checked before it runs. Whether that code verifies the right key is known only
+to who compares it with what the key gives: see `expected_verifier`.
 """
 
 from collections.abc import Callable
+from typing import Literal
 
 from eth_utils.address import to_checksum_address
 
 from verifier_contracts.artifacts import load_artifact
 from verifier_contracts.local_evm import LocalEvm
+from verifier_contracts.shared_adapter import SharedAdapter
+from verifier_contracts.shared_key import SharedKey
 from zkml.adapters.evm.abi import encode_call, function
 from zkml.adapters.evm.reverts import RevertDecoder
 from zkml.core.digests import keccak256
@@ -21,15 +24,20 @@ from zkml.errors import ProofRejectedError, RevertedError, VerifierMismatchError
 CodeOf = Callable[[str], bytes]
 """Returns the code that a chain has at an address."""
 
+VerifierKind = Literal["generated", "shared", "other"]
+
 
 class DeployedVerifier:
     """The code of one circuit's verifier, checked against its pins.
 
     Attributes:
         spec: the circuit, whose id the caller has re-derived.
-        is_shipped_adapter: whether the adapter is the one that comes with this version of zkml.
-        inner_code_hash: keccak256 of the generated verifier's code; None where the adapter has none.
-        inner_address: where the generated verifier is, checksummed; None where the adapter has none.
+        kind: `generated` for a verifier of this circuit alone, `shared` for the reusable one with the
+            circuit's key, each with the adapter of this version of zkml; `other` for anything else.
+        adapter_code: code of the adapter.
+        inner_code_hash: keccak256 of the code of EZKL's verifier; None where the adapter has none.
+        inner_address: where that is, checksummed; None where the adapter has none.
+        shared: what the shared adapter pins; None for the other kinds.
     """
 
     def __init__(self, spec: CircuitSpec, code_of: CodeOf, *, chain_id: int) -> None:
@@ -45,17 +53,25 @@ class DeployedVerifier:
             RpcError: from `code_of`.
         """
         self.spec = spec
-        artifact = load_artifact("EzklVerifier")
-        self._evm = LocalEvm(chain_id=chain_id, reverts=RevertDecoder([artifact.abi]))
-        adapter_code = _pinned(spec.adapter, spec.adapter_code_hash, code_of, "adapter")
-        self._evm.place(spec.adapter, adapter_code)
-        try:
-            artifact.verify_code(adapter_code, where=spec.adapter)
-            self.is_shipped_adapter = True
-        except VerifierMismatchError:
-            self.is_shipped_adapter = False
+        abis = [load_artifact(name).abi for name in ("EzklVerifier", "EzklSharedVerifier")]
+        self._evm = LocalEvm(chain_id=chain_id, reverts=RevertDecoder(abis))
+        self.adapter_code = _pinned(spec.adapter, spec.adapter_code_hash, code_of, "adapter")
+        self._evm.place(spec.adapter, self.adapter_code)
         self.inner_address: str | None = None
+        self.shared = self._shared_adapter(code_of)
+        self.kind: VerifierKind = "other"
+        if self.shared is not None:
+            self.kind = "shared"
+        elif _is_ours("EzklVerifier", self.adapter_code):
+            self.kind = "generated"
         self.inner_code_hash = self._place_inner(code_of)
+        if self.shared is not None:
+            self._place_key(self.shared, code_of)
+
+    @property
+    def is_shipped_adapter(self) -> bool:
+        """Whether the adapter is one that comes with this version of zkml."""
+        return self.kind != "other"
 
     def verify(self, *, context: bytes, packed_input: bytes, packed_output: bytes, proof: bytes) -> int:
         """Verify a proof as the router would: lengths, domain, then the adapter with its gas limit.
@@ -95,8 +111,18 @@ class DeployedVerifier:
             )
         return result.gas_used
 
+    def _shared_adapter(self, code_of: CodeOf) -> SharedAdapter | None:
+        """Return what a clone of our shared adapter pins, having placed the code that it runs."""
+        found = SharedAdapter.parse(self.adapter_code)
+        if found is None:
+            return None
+        implementation = code_of(found.implementation)
+        # Behind a clone of anything else there is no code that we know to look for.
+        self._evm.place(found.implementation, implementation)
+        return found if _is_ours("EzklSharedVerifier", implementation) else None
+
     def _place_inner(self, code_of: CodeOf) -> bytes | None:
-        """Place the generated verifier, whose address and code hash are constants in the adapter's code."""
+        """Place EZKL's verifier, whose address and code hash are constants in our adapter's code."""
         address, code_hash = self._constant("verifier"), self._constant("verifierCodeHash")
         # An adapter of another proof system may verify by itself; then there is nothing to place.
         if address is None or code_hash is None:
@@ -106,6 +132,14 @@ class DeployedVerifier:
         self.inner_address = inner
         return code_hash
 
+    def _place_key(self, shared: SharedAdapter, code_of: CodeOf) -> None:
+        """Place the stored key, and register it as the chain's own verifier has it registered."""
+        key, stored = shared.read_key(code_of)
+        for address, code in stored.items():
+            self._evm.place(address, code)
+        if self.inner_address is not None:
+            self._evm.transact(self.inner_address, _registration(key))
+
     def _constant(self, name: str) -> bytes | None:
         entry = function(load_artifact("EzklVerifier").abi, name)
         try:
@@ -113,6 +147,18 @@ class DeployedVerifier:
         except RevertedError:
             return None
         return data if len(data) == 32 else None
+
+
+def _registration(key: SharedKey) -> bytes:
+    return encode_call(function(load_artifact("IHalo2ReusableVerifier").abi, "registerVka"), (key.words,))
+
+
+def _is_ours(name: str, code: bytes) -> bool:
+    try:
+        load_artifact(name).verify_code(code, where=name)
+    except VerifierMismatchError:
+        return False
+    return True
 
 
 def _pinned(address: str, code_hash: bytes, code_of: CodeOf, what: str) -> bytes:

@@ -10,42 +10,17 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 from verifier_contracts.artifacts import load_artifact
 from verifier_contracts.bindings import BoundContract
+from verifier_contracts.deployment_wiring import check_wiring
+from verifier_contracts.terms import JobTerms, ProtocolTerms
 from zkml.adapters.atomic_write import write_atomically
 from zkml.adapters.evm.rpc import Chain
-from zkml.core.records import Address, Amount, Hex32, Record, to_hex
-from zkml.errors import (
-    DeploymentError,
-    FormatError,
-    RevertedError,
-    RpcError,
-    VerifierMismatchError,
-    WrongChainError,
-)
+from zkml.core.records import Address, Hex32, Record, to_hex
+from zkml.errors import DeploymentError, FormatError, RevertedError, RpcError, WrongChainError
 
 MAX_DECIMALS = 36
 MAX_SYMBOL_CHARACTERS = 16
 
 _DEPLOY_HINT = "deploy with `zkml chain deploy`, or put the deployer's file there"
-
-
-class JobTerms(BaseModel):
-    """The numbers of one deployment's job manager; amounts in the token's smallest unit."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
-
-    min_collateral: Amount = "1000000"
-    collateral_ppm: int = 100_000
-    min_duration_seconds: int = 30
-    max_duration_seconds: int = 30 * 24 * 3600
-
-    def as_abi(self) -> tuple[int, int, int, int]:
-        """Return the fields in the order of the Solidity struct."""
-        return (
-            int(self.min_collateral),
-            self.collateral_ppm,
-            self.min_duration_seconds,
-            self.max_duration_seconds,
-        )
 
 
 class DeployedContract(BaseModel):
@@ -75,35 +50,63 @@ def _printable(text: str) -> str:
 
 
 class Deployment(Record):
-    """The four contracts of a chain. `block` is where the search for events begins.
+    """The contracts of a chain. `block` is where the search for events begins.
 
     Amounts are read and shown with the token's decimals and symbol of this record: an endpoint that could
     move the point would move the price.
+
+    Attributes:
+        timelock: OpenZeppelin's TimelockController, the admin's owner.
+        admin: ProtocolAdmin.
+        router: VerifierRouter.
+        token: what everything is paid in.
+        accounts: the ERC-6551 registry.
+        account_implementation: what the models' ERC-6551 accounts run.
+        did_registry: EthereumDIDRegistry.
+        registry: ModelRegistry.
+        lineage: LineageRegistry.
+        inference: InferenceVerifier.
+        provers: ProverRegistry, which holds stakes.
+        ledger: RevenueLedger, which holds escrow and income.
+        manager: JobManager.
+        terms: what the job manager was constructed with.
+        protocol: what the others were.
     """
 
-    tag: ClassVar[str] = "zkml.deployment/1"
+    tag: ClassVar[str] = "zkml.deployment/2"
 
     chain_id: int
     genesis_hash: Hex32
     deployer: Address
     block: int
+    timelock: DeployedContract
+    admin: DeployedContract
     router: DeployedContract
     token: DeployedContract
     token_decimals: Annotated[int, Field(ge=0, le=MAX_DECIMALS)]
     token_symbol: Annotated[str, Field(max_length=MAX_SYMBOL_CHARACTERS), AfterValidator(_printable)]
+    accounts: DeployedContract
+    account_implementation: DeployedContract
+    did_registry: DeployedContract
     registry: DeployedContract
+    lineage: DeployedContract
+    inference: DeployedContract
+    provers: DeployedContract
+    ledger: DeployedContract
     manager: DeployedContract
     terms: JobTerms
+    protocol: ProtocolTerms
 
     @property
     def contracts(self) -> dict[str, DeployedContract]:
-        """The contracts by the names of their fields."""
-        return {
-            "router": self.router,
-            "token": self.token,
-            "registry": self.registry,
-            "manager": self.manager,
-        }
+        """The contracts by the names of their fields, in the order they are deployed."""
+        found = {name: getattr(self, name) for name in type(self).model_fields}
+        return {name: value for name, value in found.items() if isinstance(value, DeployedContract)}
+
+    @property
+    def addresses(self) -> dict[str, str]:
+        """Where the contracts are, by the names of their fields."""
+        return {name: contract.address for name, contract in self.contracts.items()}
 
 
 def deployment_path(folder: Path, chain: Chain) -> Path:
@@ -172,7 +175,7 @@ def check_deployment(chain: Chain, deployment: Deployment) -> None:
         )
     for name, contract in deployment.contracts.items():
         check_contract(chain, name, contract)
-    _check_wiring(chain, deployment)
+    check_wiring(chain, deployment.addresses, deployment.terms, deployment.protocol)
     _check_token_unit(chain, deployment)
 
 
@@ -198,36 +201,6 @@ def token_unit(chain: Chain, address: str) -> tuple[int, str]:
     if decimals > MAX_DECIMALS:
         raise RpcError(f"expected at most {MAX_DECIMALS} decimals, found {decimals} in {address}")
     return decimals, "".join(letter for letter in symbol if letter.isprintable())[:MAX_SYMBOL_CHARACTERS]
-
-
-def _check_wiring(chain: Chain, deployment: Deployment) -> None:
-    """Check that the code is ours and that every contract points to the recorded ones.
-
-    The token may be anybody's; what it must be is checked by the manager, which measures what it gets.
-    """
-    manager = BoundContract(chain, load_artifact("JobManager"), deployment.manager.address)
-    registry = BoundContract(chain, load_artifact("ModelRegistry"), deployment.registry.address)
-    router = BoundContract(chain, load_artifact("VerifierRouter"), deployment.router.address)
-    try:
-        for contract in (manager, registry, router):
-            contract.artifact.verify_code(chain.code(contract.address), where=contract.address)
-        found = {
-            "manager's registry": (manager.call("registry"), deployment.registry.address),
-            "manager's token": (manager.call("token"), deployment.token.address),
-            "manager's router": (manager.call("router"), deployment.router.address),
-            "registry's router": (registry.call("router"), deployment.router.address),
-            "manager's terms": (manager.call("terms"), deployment.terms.as_abi()),
-        }
-    except VerifierMismatchError as error:
-        raise DeploymentError(
-            error.message, hint="the contracts are of another version of zkml: deploy again, or use that one"
-        ) from error
-    for what, (actual, recorded) in found.items():
-        if actual != recorded:
-            raise DeploymentError(
-                f"expected the {what} to be {recorded}, found {actual} on chain {chain.chain_id}",
-                hint="the record was changed: get it again from the deployer",
-            )
 
 
 def _check_token_unit(chain: Chain, deployment: Deployment) -> None:

@@ -1,34 +1,24 @@
-"""The gas that one verification may use, measured once for each verifier's code and kept beside it."""
+"""The gas that one verification may use, measured once for each verifier and kept beside its code."""
 
 import json
 from collections.abc import Callable
 from pathlib import Path
 
-from verifier_contracts.local_verification import verify_in_local_evm
+from verifier_contracts.expected_verifier import ExpectedVerifier
 from zkml.adapters.atomic_write import write_atomically
 from zkml.core.records import ProofFile, from_hex
 from zkml.core.strict_json import parse_object
-from zkml.core.tensors import TensorLayout
 from zkml.errors import FormatError
 
 MAX_GAS_LIMIT = 12_000_000
 """The router pins none above it."""
 
 
-def measured_gas_limit(
-    verifier_code: bytes,
-    code_hash: bytes,
-    layout: TensorLayout,
-    prove: Callable[[], ProofFile],
-    *,
-    cache_dir: Path,
-) -> int:
+def measured_gas_limit(verifier: ExpectedVerifier, prove: Callable[[], ProofFile], *, cache_dir: Path) -> int:
     """Return the gas limit that a publisher pins, from the cache or by verifying a sample.
 
     Args:
-        verifier_code: runtime code of the generated verifier.
-        code_hash: keccak256 of it.
-        layout: the circuit's public tensors.
+        verifier: the circuit's.
         prove: makes a proof; called only when nothing is cached.
         cache_dir: folder of compiled verifiers; the measured limit lies beside them.
 
@@ -36,14 +26,12 @@ def measured_gas_limit(
         ProofRejectedError: the verifier refuses a true proof of this circuit.
         StorageError: the cache cannot be written.
     """
-    path = cache_dir / f"{code_hash.hex()}.gas.json"
+    path = cache_dir / f"{verifier.identity.hex()}.gas.json"
     cached = _read(path)
     if cached is not None:
         return cached
     sample = prove()
-    gas = verify_in_local_evm(
-        verifier_code,
-        layout,
+    gas = verifier.verify(
         packed_input=from_hex(sample.input),
         packed_output=from_hex(sample.output),
         proof=from_hex(sample.proof),

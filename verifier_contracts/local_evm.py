@@ -103,10 +103,29 @@ class LocalEvm:
             RevertedError: the call reverted, ran out of gas or broke a rule; its `context` has `data`,
                 the revert data in hexadecimal, and `gas_used`.
         """
+        return self._run(to, calldata, gas_limit, is_static=True)
+
+    def transact(self, to: str, calldata: bytes, *, gas_limit: int = CALL_GAS_LIMIT) -> CallResult:
+        """Call a contract as a transaction would, and keep what it changes.
+
+        Args:
+            to: the contract's address.
+            calldata: selector and arguments.
+            gas_limit: as for `call`.
+
+        Returns:
+            Return data and gas, refunds taken off.
+
+        Raises:
+            RevertedError: as for `call`; nothing was changed then.
+        """
+        return self._run(to, calldata, gas_limit, is_static=False)
+
+    def _run(self, to: str, calldata: bytes, gas_limit: int, *, is_static: bool) -> CallResult:
         intrinsic = intrinsic_gas(calldata)
         try:
             data = self._evm.message_call(
-                _DEPLOYER, _checked(to), calldata=calldata, gas=gas_limit + intrinsic, is_static=True
+                _DEPLOYER, _checked(to), calldata=calldata, gas=gas_limit + intrinsic, is_static=is_static
             )
         except RuntimeError as error:
             raise self._translate(error, f"the call of {to}") from error

@@ -1,6 +1,6 @@
 """Verify an EZKL proof with the very code that the chain runs, in this process.
 
-Both contracts are run: the generated verifier with instances built here, and our adapter, which builds
+A generated verifier is run twice: alone, with instances built here, and through our adapter, which builds
 them itself. Two ways to the same verdict, so a fault in one of them shows.
 """
 
@@ -10,8 +10,10 @@ from eth_utils.address import to_canonical_address
 
 from verifier_contracts.artifacts import load_artifact
 from verifier_contracts.local_evm import CALL_GAS_LIMIT, LocalEvm
-from zkml.adapters.evm.abi import encode_call, encode_constructor, function
+from verifier_contracts.shared_key import SharedKey
+from zkml.adapters.evm.abi import decode_values, encode_call, encode_constructor, function
 from zkml.adapters.evm.reverts import RevertDecoder
+from zkml.core.identifiers import ZERO32
 from zkml.core.tensors import TensorLayout, instances_of
 from zkml.errors import ProofRejectedError, RevertedError
 
@@ -25,12 +27,12 @@ class VerificationGas:
     """Gas of one accepted proof, without a transaction's base and calldata cost.
 
     Attributes:
-        verifier: of the generated verifier.
         adapter: of our adapter, the verifier's included.
+        verifier: of the generated verifier alone; None for the shared one, which is not run alone.
     """
 
-    verifier: int
     adapter: int
+    verifier: int | None = None
 
     @property
     def recommended_limit(self) -> int:
@@ -49,6 +51,7 @@ def verify_in_local_evm(
     packed_input: bytes,
     packed_output: bytes,
     proof: bytes,
+    weight_commitment: bytes = ZERO32,
     gas_limit: int = CALL_GAS_LIMIT,
 ) -> VerificationGas:
     """Verify a proof that the circuit maps an input to an output.
@@ -59,6 +62,7 @@ def verify_in_local_evm(
         packed_input: the input, packed.
         packed_output: the output, packed.
         proof: the proof's bytes.
+        weight_commitment: the pin of committed weights; zeros where the key binds them.
         gas_limit: gas the adapter may use, as the router gives it.
 
     Returns:
@@ -68,17 +72,54 @@ def verify_in_local_evm(
         ProofRejectedError: the adapter or the verifier refused; says which and why.
         LayoutError: the layout is none that a contract accepts.
     """
-    artifact = load_artifact("EzklVerifier")
-    evm = LocalEvm(reverts=RevertDecoder([artifact.abi]))
+    evm = LocalEvm(reverts=RevertDecoder([load_artifact("EzklVerifier").abi]))
     evm.place(_VERIFIER_ADDRESS, verifier_code)
-    adapter = _deploy_adapter(evm, _VERIFIER_ADDRESS, layout)
-    calldata = encode_call(function(artifact.abi, "verify"), (NO_CONTEXT, packed_input, packed_output, proof))
-    try:
-        adapter_gas = evm.call(adapter, calldata, gas_limit=gas_limit).gas_used
-    except RevertedError as error:
-        raise _rejected("adapter", error) from error
+    adapter = _deploy_adapter(evm, _VERIFIER_ADDRESS, layout, weight_commitment)
+    adapter_gas = _verify_with(evm, adapter, (packed_input, packed_output, proof), gas_limit)
     instances = instances_of(layout, packed_input, packed_output)
-    return VerificationGas(verify_instances(verifier_code, instances, proof), adapter_gas)
+    return VerificationGas(adapter_gas, verify_instances(verifier_code, instances, proof))
+
+
+def verify_shared_in_local_evm(
+    verifier_code: bytes,
+    key: SharedKey,
+    layout: TensorLayout,
+    *,
+    packed_input: bytes,
+    packed_output: bytes,
+    proof: bytes,
+    weight_commitment: bytes = ZERO32,
+    gas_limit: int = CALL_GAS_LIMIT,
+) -> VerificationGas:
+    """Verify a proof with the reusable verifier, through a factory's adapter of the circuit's key.
+
+    Args:
+        verifier_code: runtime code of the reusable verifier.
+        key: the circuit's key.
+        layout: the circuit's public tensors.
+        packed_input: the input, packed.
+        packed_output: the output, packed.
+        proof: the proof's bytes.
+        weight_commitment: the pin of committed weights; zeros where the key binds them.
+        gas_limit: gas the adapter may use, as the router gives it.
+
+    Raises:
+        ProofRejectedError: the adapter or the verifier refused; says why.
+        RevertedError: the factory refuses the key or the layout.
+    """
+    factory_abi = load_artifact("EzklSharedVerifierFactory").abi
+    abis = [load_artifact("EzklSharedVerifier").abi, factory_abi]
+    evm = LocalEvm(reverts=RevertDecoder(abis))
+    evm.place(_VERIFIER_ADDRESS, verifier_code)
+    artifact = load_artifact("EzklSharedVerifierFactory")
+    arguments = encode_constructor(factory_abi, (to_canonical_address(_VERIFIER_ADDRESS),))
+    factory = evm.deploy(artifact.creation_code, arguments)
+    evm.transact(factory, encode_call(function(factory_abi, "storeKey"), (key.words,)))
+    create = function(factory_abi, "createAdapter")
+    made = evm.transact(factory, encode_call(create, (key.digest, layout.as_abi(), weight_commitment)))
+    (adapter,) = decode_values(("address",), made.data, "createAdapter")
+    gas = _verify_with(evm, adapter, (packed_input, packed_output, proof), gas_limit)
+    return VerificationGas(gas)
 
 
 def verify_instances(verifier_code: bytes, instances: tuple[int, ...], proof: bytes) -> int:
@@ -111,13 +152,19 @@ def verify_instances(verifier_code: bytes, instances: tuple[int, ...], proof: by
     return result.gas_used
 
 
-def adapter_code(verifier_address: str, verifier_code: bytes, layout: TensorLayout) -> bytes:
-    """Return the runtime code that our adapter has on chain, immutables filled in.
+def adapter_code(
+    verifier_address: str,
+    verifier_code: bytes,
+    layout: TensorLayout,
+    weight_commitment: bytes = ZERO32,
+) -> bytes:
+    """Return the runtime code that our adapter to a generated verifier has on chain, immutables filled in.
 
     Args:
         verifier_address: where the generated verifier is, or will be, deployed.
         verifier_code: its runtime code.
         layout: the circuit's public tensors.
+        weight_commitment: the pin of committed weights; zeros where the key binds them.
 
     Returns:
         Runtime code; its keccak256 is what the router pins.
@@ -127,13 +174,23 @@ def adapter_code(verifier_address: str, verifier_code: bytes, layout: TensorLayo
     """
     evm = LocalEvm(reverts=RevertDecoder([load_artifact("EzklVerifier").abi]))
     evm.place(verifier_address, verifier_code)
-    return evm.code_at(_deploy_adapter(evm, verifier_address, layout))
+    return evm.code_at(_deploy_adapter(evm, verifier_address, layout, weight_commitment))
 
 
-def _deploy_adapter(evm: LocalEvm, verifier_address: str, layout: TensorLayout) -> str:
+def _deploy_adapter(
+    evm: LocalEvm, verifier_address: str, layout: TensorLayout, weight_commitment: bytes
+) -> str:
     artifact = load_artifact("EzklVerifier")
-    arguments = (to_canonical_address(verifier_address), layout.as_abi())
+    arguments = (to_canonical_address(verifier_address), layout.as_abi(), weight_commitment)
     return evm.deploy(artifact.creation_code, encode_constructor(artifact.abi, arguments))
+
+
+def _verify_with(evm: LocalEvm, adapter: str, claim: tuple[bytes, bytes, bytes], gas_limit: int) -> int:
+    entry = function(load_artifact("IProofVerifier").abi, "verify")
+    try:
+        return evm.call(adapter, encode_call(entry, (NO_CONTEXT, *claim)), gas_limit=gas_limit).gas_used
+    except RevertedError as error:
+        raise _rejected("adapter", error) from error
 
 
 def _rejected(contract: str, error: RevertedError) -> ProofRejectedError:

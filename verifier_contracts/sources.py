@@ -13,6 +13,13 @@ from zkml.errors import ArtifactNotFoundError
 
 CHECKOUT = Path(__file__).resolve().parents[1]
 SOURCE_FOLDERS = ("verifier_contracts/src", "registry/src", "marketplace/src")
+FOREIGN_CONTRACTS = {
+    "TimelockController": "@openzeppelin/contracts/governance/TimelockController.sol",
+    "ERC6551Registry": "erc6551/ERC6551Registry.sol",
+    "ERC6551Account": "erc6551/examples/simple/ERC6551Account.sol",
+    "EthereumDIDRegistry": "ethr-did-registry/contracts/EthereumDIDRegistry.sol",
+}
+"""Contracts of others that a deployment needs, by name, and where npm has them."""
 
 _COMMENT = re.compile(r"//[^\n]*|/\*.*?\*/", re.DOTALL)
 _IMPORT = re.compile(r"""\bimport\s+(?:[^;"']*?\bfrom\s+)?["']([^"']+)["']""")

@@ -49,11 +49,17 @@
   x RegistryError
     + NotRegisteredError
     + UnsuitableCircuitError
+      - TombstonedError
+    + NotOwnerError
+    + LineageError
   x MarketError
     + JobNotFoundError
     + InvalidTransitionError
     + JobExpiredError
     + NotClaimantError
+    + ProverRefusedError
+    + StakeError
+    + TabRefusedError
 
 A message says what was expected, what was found and where, on one line, in lower case and without a
 full stop; the hint says the next step. Mistakes of the programmer stay TypeError, ValueError and
@@ -421,6 +427,24 @@ class UnsuitableCircuitError(RegistryError):
     code = "ZK-REG-003"
 
 
+class TombstonedError(UnsuitableCircuitError):
+    """The circuit was found unsafe: no proof of it is accepted any more."""
+
+    code = "ZK-REG-004"
+
+
+class NotOwnerError(RegistryError):
+    """The move is for the model's owner, or for the holder of an office, alone."""
+
+    code = "ZK-REG-005"
+
+
+class LineageError(RegistryError):
+    """The lineage cannot be declared so: a parent, a rate or a licence stands against it."""
+
+    code = "ZK-REG-006"
+
+
 class MarketError(ZkmlError):
     """The market refuses the move."""
 
@@ -449,3 +473,21 @@ class NotClaimantError(MarketError):
     """Another prover holds the claim."""
 
     code = "ZK-MKT-005"
+
+
+class ProverRefusedError(MarketError):
+    """The prover may not claim: not registered, not named by the job, or without access to a closed model."""
+
+    code = "ZK-MKT-006"
+
+
+class StakeError(MarketError):
+    """The prover's stake does not cover it, or cannot leave yet."""
+
+    code = "ZK-MKT-007"
+
+
+class TabRefusedError(MarketError):
+    """The tab is not open, has too little left, or does not allow the request."""
+
+    code = "ZK-MKT-008"

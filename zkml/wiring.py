@@ -7,8 +7,13 @@ from pathlib import Path
 from eth_account.signers.local import LocalAccount
 
 from marketplace.jobs import JobManagerBinding
+from marketplace.revenue import RevenueLedgerBinding
+from marketplace.tabs import TabsBinding
 from marketplace.tokens import PaymentToken
+from registry.lineage import LineageRegistryBinding
 from registry.models import ModelRegistryBinding
+from registry.provers import ProverRegistryBinding
+from verifier_contracts.admin import ProtocolAdminBinding
 from verifier_contracts.deployments import Deployment, load_deployment
 from verifier_contracts.router import VerifierRouter
 from zkml.adapters.evm.anvil import detached_endpoint
@@ -29,8 +34,13 @@ class Market:
     chain: Chain
     deployment: Deployment
     router: VerifierRouter
+    admin: ProtocolAdminBinding
     registry: ModelRegistryBinding
+    lineage: LineageRegistryBinding
+    provers: ProverRegistryBinding
+    ledger: RevenueLedgerBinding
     manager: JobManagerBinding
+    tabs: TabsBinding
     token: PaymentToken
 
 
@@ -78,8 +88,13 @@ def bind(chain: Chain, deployment: Deployment) -> Market:
         chain=chain,
         deployment=deployment,
         router=VerifierRouter(chain, deployment.router.address),
+        admin=ProtocolAdminBinding(chain, deployment.admin.address),
         registry=ModelRegistryBinding(chain, deployment.registry.address),
+        lineage=LineageRegistryBinding(chain, deployment.lineage.address, from_block=deployment.block),
+        provers=ProverRegistryBinding(chain, deployment.provers.address),
+        ledger=RevenueLedgerBinding(chain, deployment.ledger.address, from_block=deployment.block),
         manager=JobManagerBinding(chain, deployment.manager.address, from_block=deployment.block),
+        tabs=TabsBinding(chain, deployment.manager.address, from_block=deployment.block),
         token=PaymentToken(
             chain,
             deployment.token.address,

@@ -15,7 +15,7 @@ Deterministic: the same model and data give the same settings, hence the same ke
   and pseudo-random inputs must have witnesses too.
 """
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
@@ -78,6 +78,7 @@ class Trial:
         domain: least and largest real input value.
         scratch: an existing directory for candidates.
         options: limits and progress of each child.
+        arguments: run arguments that are not searched.
     """
 
     onnx: Path
@@ -86,6 +87,7 @@ class Trial:
     domain: tuple[float, float]
     scratch: Path
     options: ChildOptions = DEFAULT_OPTIONS
+    arguments: RunArguments = field(default_factory=RunArguments)
 
 
 @dataclass(frozen=True, slots=True)
@@ -210,8 +212,12 @@ def _try_scale(trial: Trial, scale_bits: int) -> _Candidate | WitnessError:
     """Return a candidate at this scale with the least decomposition, or why none holds."""
     refusal = WitnessError("expected a witness, found no decomposition to try")
     for index, (base, legs) in enumerate(DECOMPOSITIONS):
-        arguments = RunArguments(
-            input_scale=scale_bits, param_scale=scale_bits, decomp_base=base, decomp_legs=legs
+        arguments = replace(
+            trial.arguments,
+            input_scale=scale_bits,
+            param_scale=scale_bits,
+            decomp_base=base,
+            decomp_legs=legs,
         )
         settings = _compile(trial, arguments)
         low, high = quantize(np.array(trial.domain), settings.input_scale_bits).tolist()

@@ -6,7 +6,7 @@ from circuits.ezkl.witness_file import check_lookup_range, pack_output, read_wit
 from circuits.port import ProofResult, WitnessResult
 from zkml.adapters.ezkl import client
 from zkml.adapters.ezkl.process import DEFAULT_OPTIONS, ChildOptions
-from zkml.core.records import ProofFile, to_hex
+from zkml.core.records import ProofFile, from_hex, to_hex
 from zkml.core.tensors import instances_of, unpack_input
 from zkml.errors import BackendError, WitnessError
 
@@ -41,6 +41,8 @@ def make_proof(
         raise BackendError("expected a proof of the witness's input and output, found another")
     if len(made.proof) != manifest.proof_bytes:
         raise BackendError(f"expected a proof of {manifest.proof_bytes} bytes, found {len(made.proof)}")
+    if manifest.weight_point is not None and not made.proof.startswith(from_hex(manifest.weight_point)):
+        raise BackendError("expected a proof of the committed weights, found one of other weights")
     proof = ProofFile(
         system=manifest.system,
         system_version=manifest.system_version,

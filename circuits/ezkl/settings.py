@@ -17,6 +17,10 @@ from zkml.core.strict_json import parse_object
 from zkml.errors import CompileError, FormatError, ManifestError, UnsuitableCircuitError
 
 DEFAULT_LOOKUP_RANGE = (-32768, 32768)
+PARAM_VISIBILITY = {"fixed": "fixed", "committed": "polycommit"}
+"""What EZKL calls a manifest's `param_visibility` in run arguments."""
+_WRITTEN_AS = {"kzgcommit": "polycommit"}
+"""What EZKL calls it in the settings it writes, where that differs."""
 _UNORDERED = ("required_lookups", "required_range_checks")
 
 
@@ -30,6 +34,8 @@ class RunArguments:
         logrows: log2 of the circuit's rows.
         num_inner_cols: columns of an inner product's block.
         lookup_range: what a lookup table may be asked, both ends included.
+        disable_freivalds: check matrix products cell by cell instead of by random challenges.
+        param_visibility: `fixed`, or `polycommit` for committed weights.
     """
 
     input_scale: int = 7
@@ -39,6 +45,7 @@ class RunArguments:
     logrows: int = 17
     num_inner_cols: int = 2
     lookup_range: tuple[int, int] = DEFAULT_LOOKUP_RANGE
+    disable_freivalds: bool = False
     input_visibility: str = "public"
     output_visibility: str = "public"
     param_visibility: str = "fixed"
@@ -55,7 +62,7 @@ class CircuitSettings:
         num_rows: rows of the layout in one block of columns.
         range_checks: the ranges that get a table.
         has_lookups: whether a table of a non-linear function is used.
-        other_rows: length of the columns that hold dynamic tables and shuffles.
+        other_rows: longest of the columns that hold dynamic tables, shuffles and committed weights.
     """
 
     arguments: RunArguments
@@ -103,7 +110,7 @@ def write_settings(
 
     Raises:
         CompileError: EZKL does not take the model, or it has several inputs or outputs.
-        UnsuitableCircuitError: the input or output is not public, or the weights not fixed.
+        UnsuitableCircuitError: the input or output is not public, or nothing binds the weights.
     """
     client.gen_settings(onnx, path, asdict(arguments), options=options)
     data = canonicalize_settings(path.read_bytes())
@@ -119,7 +126,7 @@ def parse_settings(data: bytes) -> CircuitSettings:
 
     Raises:
         FormatError: not the settings of a circuit with one input and one output.
-        UnsuitableCircuitError: the input or output is not public, or the weights not fixed.
+        UnsuitableCircuitError: the input or output is not public, or nothing binds the weights.
     """
     settings = parse_object(data, where="EZKL's settings")
     try:
@@ -145,6 +152,7 @@ def parse_settings(data: bytes) -> CircuitSettings:
             other_rows=max(
                 int(settings["total_dynamic_col_size"]),
                 int(settings["total_shuffle_col_size"]),
+                sum(int(size) for size in settings["module_sizes"]["polycommit"]),
             ),
         )
     except (KeyError, TypeError, ValueError, IndexError) as error:
@@ -172,6 +180,11 @@ def check_settings(settings: CircuitSettings, manifest: BundleManifest) -> None:
         ("layout.output_count", layout.output_count, settings.output_count),
         ("srs.logrows", manifest.srs.logrows, settings.arguments.logrows),
         ("system_version", manifest.system_version, VERSION),
+        (
+            "param_visibility",
+            PARAM_VISIBILITY[manifest.param_visibility],
+            settings.arguments.param_visibility,
+        ),
     )
     for name, stated, found in pairs:
         if stated != found:
@@ -188,13 +201,13 @@ def _check_version(version: object) -> None:
 
 def _parse_arguments(found: dict[str, Any]) -> RunArguments:
     visibility = {
-        name: str(found[name]).lower()
+        name: _WRITTEN_AS.get(str(found[name]).lower(), str(found[name]).lower())
         for name in ("input_visibility", "output_visibility", "param_visibility")
     }
     for name, value in visibility.items():
-        expected = "fixed" if name == "param_visibility" else "public"
-        if value != expected:
-            raise refuse_visibility(name, value, expected)
+        expected = tuple(PARAM_VISIBILITY.values()) if name == "param_visibility" else ("public",)
+        if value not in expected:
+            raise refuse_visibility(name, value, " or ".join(expected))
     low, high = (int(end) for end in found["lookup_range"])
     return RunArguments(
         input_scale=int(found["input_scale"]),
@@ -204,13 +217,15 @@ def _parse_arguments(found: dict[str, Any]) -> RunArguments:
         logrows=int(found["logrows"]),
         num_inner_cols=int(found["num_inner_cols"]),
         lookup_range=(low, high),
+        disable_freivalds=bool(found["disable_freivalds"]),
         **visibility,
     )
 
 
 def refuse_visibility(name: str, found: str, expected: str) -> UnsuitableCircuitError:
     """Return the error for a circuit that nobody should pay for."""
+    what = "input" if name in ("input_visibility", "output_visibility") else "weights"
     return UnsuitableCircuitError(
         f"expected {name} {expected}, found {found}",
-        hint="a private input proves only that some input gives this output: it cannot be paid for",
+        hint=f"a proof of private {what} says only that some {what} gives the output: nobody pays for that",
     )

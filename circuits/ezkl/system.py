@@ -10,11 +10,14 @@ from numpy.typing import NDArray
 
 from circuits.bundle import Bundle
 from circuits.ezkl import forward
-from circuits.ezkl.compile import SYSTEM, compile_bundle
+from circuits.ezkl.batch import compile_batch
+from circuits.ezkl.compile import compile_bundle
 from circuits.ezkl.prove import make_proof
 from circuits.ezkl.witness import load_witness, make_witness
+from circuits.ezkl.workshop import SYSTEM
 from circuits.measurements import Measurements
 from circuits.port import CompileRequest, ProofResult, WitnessResult
+from circuits.srs import SrsStore
 from circuits.stages import OnTick, run_stage
 from zkml.adapters.ezkl import client
 from zkml.adapters.ezkl.process import VERSION, ChildOptions
@@ -44,6 +47,28 @@ class EzklSystem:
         """Compile a model into a bundle whose proofs were seen to verify."""
         return compile_bundle(
             request, options=self._options(), progress=progress, measurements=self.measurements
+        )
+
+    def compile_batch(
+        self,
+        base: Bundle,
+        inputs: int,
+        target: Path,
+        srs: SrsStore,
+        *,
+        allow_insecure_srs: bool = True,
+        progress: Progress = silent,
+    ) -> Bundle:
+        """Compile a circuit that proves several inputs of a bundle's model at once."""
+        return compile_batch(
+            base,
+            inputs,
+            target,
+            srs,
+            allow_insecure_srs=allow_insecure_srs,
+            options=self._options(),
+            progress=progress,
+            measurements=self.measurements,
         )
 
     def witness(

@@ -1,8 +1,9 @@
 """Verify a proof file against a bundle. Imports nothing that proves.
 
 EZKL's own check passes more than it should: trailing bytes, edited copies of the instances beside the
-instances, settings with other scales. So files are pinned by digest, the length is exact, and the instances
-are built here from the packed tensors and from nothing else.
+instances, settings with other scales, committed weights of anybody's. So files are pinned by digest, the
+length is exact, the weights' point is compared, and the instances are built here from the packed tensors and
+from nothing else.
 """
 
 from circuits.bundle import VERIFYING_ROLES, Bundle
@@ -10,6 +11,7 @@ from circuits.ezkl.settings import check_settings, parse_settings
 from zkml.adapters.ezkl import client
 from zkml.adapters.ezkl.process import DEFAULT_LIMITS, ChildOptions
 from zkml.adapters.process.child import Limits
+from zkml.core.manifest import BundleManifest
 from zkml.core.records import ProofFile, from_hex
 from zkml.core.tensors import instances_of, unpack_input
 from zkml.errors import (
@@ -27,7 +29,8 @@ def verify_proof_file(bundle: Bundle, proof: ProofFile, *, limits: Limits | None
 
     (1) the bundle's files hash to the manifest, and the manifest says what the settings say; (2) the proof
     names this circuit and this key; (3) its tensors fit the layout and the domain; (4) it has the exact
-    length; (5) EZKL accepts its bytes for the instances built from the tensors.
+    length and, where weights are committed, begins with their commitment; (5) EZKL accepts its bytes for
+    the instances built from the tensors.
 
     Raises:
         ArtifactError: (1) fails.
@@ -44,6 +47,7 @@ def verify_proof_file(bundle: Bundle, proof: ProofFile, *, limits: Limits | None
     data = from_hex(proof.proof)
     if len(data) != manifest.proof_bytes:
         raise ProofRejectedError(f"expected a proof of {manifest.proof_bytes} bytes, found {len(data)}")
+    _check_weights(manifest, data)
     client.verify(
         data,
         instances,
@@ -52,6 +56,18 @@ def verify_proof_file(bundle: Bundle, proof: ProofFile, *, limits: Limits | None
         srs=bundle.file("verification_srs"),
         options=ChildOptions(limits=limits or DEFAULT_LIMITS),
     )
+
+
+def _check_weights(manifest: BundleManifest, data: bytes) -> None:
+    """Where weights are committed EZKL accepts a proof of any weights of the architecture."""
+    if manifest.weight_point is None:
+        return
+    point = from_hex(manifest.weight_point)
+    if data[: len(point)] != point:
+        raise ProofRejectedError(
+            "expected a proof of the committed weights, found one of other weights",
+            hint="the prover ran another model of the same architecture",
+        )
 
 
 def _check_binding(bundle: Bundle, proof: ProofFile) -> None:

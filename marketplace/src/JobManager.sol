@@ -1,265 +1,169 @@
 // SPDX-License-Identifier: Apache-2.0
 pragma solidity 0.8.37;
 
-import {IERC20} from "@openzeppelin/contracts/token/ERC20/IERC20.sol";
-import {SafeERC20} from "@openzeppelin/contracts/token/ERC20/utils/SafeERC20.sol";
-import {ReentrancyGuardTransient} from "@openzeppelin/contracts/utils/ReentrancyGuardTransient.sol";
-import {Math} from "@openzeppelin/contracts/utils/math/Math.sol";
-import {SafeCast} from "@openzeppelin/contracts/utils/math/SafeCast.sol";
-import {IJobManager, Job, JobSpec, JobStatus, JobTerms} from "marketplace/src/IJobManager.sol";
-import {IModelRegistry, ModelStatus} from "registry/src/IModelRegistry.sol";
-import {IVerifierRouter} from "verifier_contracts/src/IVerifierRouter.sol";
-import {isPlainCall} from "verifier_contracts/src/PlainCall.sol";
+import {FeeQuote, IJobManager, JobSpec, JobStatus, JobTerms, Payment} from "marketplace/src/IJobManager.sol";
+import {IRevenueLedger} from "marketplace/src/IRevenueLedger.sol";
+import {JobBook} from "marketplace/src/JobBook.sol";
+import {JobSettlement} from "marketplace/src/JobSettlement.sol";
+import {MarketTerms} from "marketplace/src/MarketTerms.sol";
+import {Pricing} from "marketplace/src/Pricing.sol";
+import {TabBook} from "marketplace/src/TabBook.sol";
+import {IProverRegistry} from "registry/src/IProverRegistry.sol";
 
 /// @title Escrow and the job machine: no proof, no settlement
-/// @dev No owner and no setter. Every token held is owed: to live jobs, to credits or to the burn address. What reaches
-///      this contract otherwise is nobody's and is never counted.
-contract JobManager is IJobManager, ReentrancyGuardTransient {
-    using SafeERC20 for IERC20;
-
-    bytes32 private constant JOB_TAG = keccak256("zkml.job.v1");
-    bytes32 private constant CONTEXT_TAG = keccak256("zkml.context.v1");
-    address private constant BURN_ADDRESS = 0x000000000000000000000000000000000000dEaD;
-    uint256 private constant PPM = 1_000_000;
+/// @dev No owner and no setter, and no token is held here. What opens and ends jobs without a proof; settlements are in
+///      {JobSettlement}, tabs in {TabBook}.
+contract JobManager is JobSettlement, TabBook {
     uint256 private constant MAX_URI_BYTES = 256;
+    /// @dev Each costs a word of storage.
+    uint256 private constant MAX_ALLOWED_PROVERS = 8;
 
-    IModelRegistry private immutable REGISTRY;
-    IVerifierRouter private immutable ROUTER;
-    IERC20 private immutable TOKEN;
-    uint96 private immutable MIN_COLLATERAL;
-    uint32 private immutable COLLATERAL_PPM;
-    uint32 private immutable MIN_DURATION_SECONDS;
-    uint32 private immutable MAX_DURATION_SECONDS;
-
-    mapping(bytes32 jobId => Job) private _jobs;
-
-    /// @inheritdoc IJobManager
-    mapping(address requester => uint256) public nonces;
-    /// @inheritdoc IJobManager
-    mapping(address account => uint256) public credits;
-    /// @inheritdoc IJobManager
-    uint256 public forfeits;
-
-    /// @param registry_ the registry whose models can be asked for.
-    /// @param token_ the token that everything is paid in; one that takes a fee on transfers is refused at each use.
+    /// @param ledger_ the bank, which has the registry, the token and the admin; it must name this contract.
+    /// @param provers_ the provers and their stakes; it must name this contract, and the bank's token and admin.
     /// @param terms_ the numbers of this deployment.
-    constructor(IModelRegistry registry_, IERC20 token_, JobTerms memory terms_) {
-        if (address(registry_).code.length == 0) revert NotAContract(address(registry_));
-        if (address(token_).code.length == 0) revert NotAContract(address(token_));
-        // A collateral above the fee would still have to fit its width, minDuration 0 would open expired jobs, and
-        // where no claim costs anything, anybody claims every job and lets it expire.
-        bool valid = terms_.collateralPpm <= PPM && (terms_.minCollateral > 0 || terms_.collateralPpm > 0)
-            && terms_.minDurationSeconds > 0 && terms_.minDurationSeconds <= terms_.maxDurationSeconds;
-        if (!valid) revert InvalidTerms(terms_);
-        REGISTRY = registry_;
-        ROUTER = registry_.router();
-        TOKEN = token_;
-        MIN_COLLATERAL = terms_.minCollateral;
-        COLLATERAL_PPM = terms_.collateralPpm;
-        MIN_DURATION_SECONDS = terms_.minDurationSeconds;
-        MAX_DURATION_SECONDS = terms_.maxDurationSeconds;
-    }
+    constructor(IRevenueLedger ledger_, IProverRegistry provers_, JobTerms memory terms_)
+        MarketTerms(ledger_, provers_, terms_)
+    {}
 
     /// @inheritdoc IJobManager
     function open(JobSpec calldata spec, bytes calldata input) external nonReentrant returns (bytes32 jobId) {
-        bytes32 circuitId = _checkSpec(spec, input);
-        uint96 collateral = collateralFor(spec.fee);
+        _checkOffer(spec);
+        _checkProven(spec.modelId);
+        _checkCircuitOf(spec.modelId, spec.circuitId, 1);
+        _checkClass(spec.circuitId);
+        _checkAlive(spec.circuitId);
+        _checkGiven(spec, input);
+        FeeQuote memory quote = quoteFor(spec.modelId);
+        uint256 total = Pricing.priceOf(Pricing.paymentFor(quote, spec.maxProverFee));
+        if (total > spec.maxTotal) revert TotalTooHigh(total, spec.maxTotal);
 
-        jobId = _consumeJobId(spec);
-        _jobs[jobId] = Job({
-            requester: msg.sender,
-            fee: spec.fee,
-            prover: address(0),
-            collateral: collateral,
-            modelId: spec.modelId,
-            circuitId: circuitId,
-            inputCommitment: spec.inputCommitment,
-            deadline: spec.deadline,
-            outcome: JobStatus.NONE
-        });
-        emit JobOpened(
-            jobId,
-            spec.modelId,
-            msg.sender,
-            circuitId,
-            spec.inputCommitment,
-            spec.fee,
-            collateral,
-            spec.deadline,
-            spec.inputUri,
-            input
-        );
-        _pull(spec.fee);
+        jobId = _store(spec, quote);
+        // At most `maxTotal`, so it fits.
+        emit JobOpened(jobId, spec.modelId, msg.sender, spec, quote, uint80(total), input);
+        _pull(total);
     }
 
     /// @inheritdoc IJobManager
     function claim(bytes32 jobId) external nonReentrant {
-        Job storage facts = _jobIn(jobId, JobStatus.OPEN);
-        uint96 collateral = facts.collateral;
+        StoredJob storage facts = _jobIn(jobId, JobStatus.OPEN);
+        _checkClaimer(jobId, facts);
+        uint80 escrow = _escrowOf(facts);
+        Payment memory payment = Pricing.paymentFor(_loadQuote(facts.quote), proverFeeAt(jobId, block.timestamp));
+        uint256 price = Pricing.priceOf(payment);
+        uint80 collateral = collateralFor(price);
+        uint256 fullPeriod = block.timestamp + facts.claimSeconds;
+        uint40 deadline = facts.standing.deadline;
+        uint40 claimDeadline = fullPeriod < deadline ? uint40(fullPeriod) : deadline;
 
-        facts.prover = msg.sender;
-        emit JobClaimed(jobId, msg.sender, collateral);
-        _pull(collateral);
+        facts.standing.prover = msg.sender;
+        facts.standing.claimDeadline = claimDeadline;
+        facts.payment = payment;
+        // The price only grows with the prover's fee, and escrow is the price at the greatest.
+        uint80 returned = escrow - uint80(price);
+        emit JobClaimed(jobId, msg.sender, payment, collateral, returned, claimDeadline);
+        _lock(collateral);
+        if (returned != 0) _credit(facts.requester, returned);
     }
 
     /// @inheritdoc IJobManager
-    function settle(bytes32 jobId, bytes calldata input, bytes calldata output, bytes calldata proof)
-        external
-        nonReentrant
-    {
-        Job storage facts = _jobIn(jobId, JobStatus.CLAIMED);
-        address prover = facts.prover;
-        if (msg.sender != prover) revert NotClaimant(jobId, msg.sender, prover);
-        _checkCommitment(facts.inputCommitment, input);
-        ROUTER.verify(facts.circuitId, _contextOf(jobId, prover), input, output, proof);
+    function reclaim(bytes32 jobId) external nonReentrant {
+        StoredJob storage facts = _jobIn(jobId, JobStatus.LATE);
+        address late = facts.standing.prover;
+        if (msg.sender == late) revert AlreadyClaimant(jobId, late);
+        _checkClaimer(jobId, facts);
+        uint256 claimDeadline = block.timestamp + facts.claimSeconds;
+        uint40 deadline = facts.standing.deadline;
+        if (claimDeadline > deadline) revert TooLateToReclaim(jobId, claimDeadline, deadline);
+        uint80 collateral = collateralFor(Pricing.priceOf(_paymentOf(facts)));
+        address forfeiter = facts.previousProver;
+        // A claim period is longer than the grace and ends before a deadline that fits.
+        uint40 graceEndsAt = uint40(block.timestamp + GRACE_SECONDS);
 
-        uint96 fee = facts.fee;
-        facts.outcome = JobStatus.SETTLED;
-        credits[prover] += uint256(fee) + facts.collateral;
-        emit JobSettled(jobId, prover, fee, output, keccak256(proof));
-        if (!isPlainCall()) emit ProofPublished(jobId, input, output, proof);
+        facts.standing.prover = msg.sender;
+        facts.standing.claimDeadline = uint40(claimDeadline);
+        facts.standing.contested = true;
+        facts.previousProver = late;
+        facts.graceEndsAt = graceEndsAt;
+        emit JobReclaimed(jobId, msg.sender, late, uint40(claimDeadline), graceEndsAt);
+        if (forfeiter != address(0)) _forfeit(forfeiter, collateral, address(0));
+        _lock(collateral);
     }
 
     /// @inheritdoc IJobManager
     function cancel(bytes32 jobId) external nonReentrant {
-        Job storage facts = _jobIn(jobId, JobStatus.OPEN);
+        StoredJob storage facts = _jobIn(jobId, JobStatus.OPEN);
         address requester = facts.requester;
         if (msg.sender != requester) revert NotRequester(jobId, msg.sender, requester);
 
-        facts.outcome = JobStatus.CANCELLED;
-        credits[requester] += facts.fee;
+        facts.standing.outcome = JobStatus.CANCELLED;
         emit JobCancelled(jobId);
+        _credit(requester, _escrowOf(facts));
     }
 
     /// @inheritdoc IJobManager
     function refund(bytes32 jobId) external nonReentrant {
-        Job storage facts = _jobIn(jobId, JobStatus.EXPIRED);
+        StoredJob storage facts = _jobs[jobId];
+        Standing memory standing = _standingOf(facts);
+        JobStatus status = _statusOf(facts, standing);
+        bool isOver = status == JobStatus.NONE || standing.outcome != JobStatus.NONE;
+        bool isExcused = ROUTER.isTombstoned(facts.circuitId);
+        if (isOver || (status != JobStatus.EXPIRED && !isExcused)) revert WrongStatus(jobId, status);
         address requester = facts.requester;
-        uint96 fee = facts.fee;
-        // Collateral is locked by a claim, and only by a claim.
-        uint96 forfeited = facts.prover == address(0) ? 0 : facts.collateral;
+        address prover = standing.prover;
+        address previous = facts.previousProver;
+        uint80 escrow = _escrowOf(facts);
+        // Collateral is locked by a claim, and only by a claim; the price is what escrow holds from then on.
+        uint80 collateral = prover == address(0) ? 0 : collateralFor(escrow);
 
-        facts.outcome = JobStatus.REFUNDED;
-        credits[requester] += fee;
-        if (forfeited != 0) forfeits += forfeited;
-        emit JobRefunded(jobId, requester, fee, forfeited);
+        uint256 forfeited = isExcused ? 0 : (previous == address(0) ? collateral : 2 * uint256(collateral));
+        facts.standing.outcome = JobStatus.REFUNDED;
+        if (previous != address(0) && !isExcused) _strike(facts);
+        emit JobRefunded(jobId, requester, escrow, forfeited);
+        if (prover != address(0)) _end(prover, collateral, isExcused);
+        if (previous != address(0)) _end(previous, collateral, isExcused);
+        _credit(requester, escrow);
     }
 
-    /// @inheritdoc IJobManager
-    function withdraw() external nonReentrant {
-        uint256 amount = credits[msg.sender];
-        if (amount == 0) revert NothingToWithdraw(msg.sender);
-
-        credits[msg.sender] = 0;
-        emit Withdrawn(msg.sender, amount);
-        TOKEN.safeTransfer(msg.sender, amount);
+    function _lock(uint80 collateral) private {
+        PROVERS.lock(msg.sender, collateral);
     }
 
-    /// @inheritdoc IJobManager
-    function burnForfeits() external nonReentrant {
-        uint256 amount = forfeits;
-        if (amount == 0) revert NothingToBurn();
-
-        forfeits = 0;
-        emit ForfeitsBurned(amount);
-        TOKEN.safeTransfer(BURN_ADDRESS, amount);
+    function _end(address prover, uint80 collateral, bool isExcused) private {
+        if (isExcused) _release(prover, collateral);
+        else _forfeit(prover, collateral, address(0));
     }
 
-    /// @inheritdoc IJobManager
-    function statusOf(bytes32 jobId) external view returns (JobStatus status) {
-        return _statusOf(_jobs[jobId]);
+    /// @dev What must hold of the caller, the model and the circuit whenever a claim is made or taken over.
+    function _checkClaimer(bytes32 jobId, StoredJob storage facts) private view {
+        uint256 modelId = facts.modelId;
+        if (!isNamed(jobId, msg.sender)) revert ProverNotNamed(jobId, msg.sender);
+        _checkProven(modelId);
+        _checkAccess(modelId, msg.sender);
+        _checkAlive(facts.circuitId);
     }
 
-    /// @inheritdoc IJobManager
-    function job(bytes32 jobId) external view returns (Job memory facts) {
-        return _jobs[jobId];
-    }
-
-    /// @inheritdoc IJobManager
-    function contextOf(bytes32 jobId) external view returns (bytes32 context) {
-        return _contextOf(jobId, _jobs[jobId].prover);
-    }
-
-    /// @inheritdoc IJobManager
-    function registry() external view returns (IModelRegistry) {
-        return REGISTRY;
-    }
-
-    /// @inheritdoc IJobManager
-    function router() external view returns (IVerifierRouter) {
-        return ROUTER;
-    }
-
-    /// @inheritdoc IJobManager
-    function token() external view returns (IERC20) {
-        return TOKEN;
-    }
-
-    /// @inheritdoc IJobManager
-    function terms() external view returns (JobTerms memory) {
-        return JobTerms(MIN_COLLATERAL, COLLATERAL_PPM, MIN_DURATION_SECONDS, MAX_DURATION_SECONDS);
-    }
-
-    /// @inheritdoc IJobManager
-    function collateralFor(uint96 fee) public view returns (uint96 collateral) {
-        uint256 part = Math.ceilDiv(uint256(fee) * COLLATERAL_PPM, PPM);
-        return SafeCast.toUint96(Math.max(MIN_COLLATERAL, part));
-    }
-
-    /// @dev The one place where a status comes from; the twin is `status_of` in `zkml/core/job_machine.py`.
-    function _statusOf(Job storage facts) private view returns (JobStatus status) {
-        if (facts.requester == address(0)) return JobStatus.NONE;
-        if (facts.outcome != JobStatus.NONE) return facts.outcome;
-        if (block.timestamp > facts.deadline) return JobStatus.EXPIRED;
-        return facts.prover == address(0) ? JobStatus.OPEN : JobStatus.CLAIMED;
-    }
-
-    function _jobIn(bytes32 jobId, JobStatus expected) private view returns (Job storage facts) {
-        facts = _jobs[jobId];
-        JobStatus status = _statusOf(facts);
-        if (status != expected) revert WrongStatus(jobId, status);
-    }
-
-    function _contextOf(bytes32 jobId, address prover) private view returns (bytes32 context) {
-        return keccak256(abi.encode(CONTEXT_TAG, block.chainid, address(this), jobId, prover));
-    }
-
-    function _consumeJobId(JobSpec calldata spec) private returns (bytes32 jobId) {
-        uint256 nonce = nonces[msg.sender]++;
-        return
-            keccak256(abi.encode(JOB_TAG, block.chainid, address(this), msg.sender, nonce, keccak256(abi.encode(spec))));
-    }
-
-    function _checkSpec(JobSpec calldata spec, bytes calldata input) private view returns (bytes32 circuitId) {
-        if (spec.fee == 0) revert ZeroFee();
-        uint256 earliest = block.timestamp + MIN_DURATION_SECONDS;
-        uint256 latest = block.timestamp + MAX_DURATION_SECONDS;
-        if (spec.deadline < earliest || spec.deadline > latest) {
-            revert DeadlineOutOfRange(spec.deadline, earliest, latest);
+    function _checkOffer(JobSpec calldata spec) private view {
+        _checkEnd(spec.deadline);
+        uint256 left = spec.deadline - block.timestamp;
+        if (spec.minProverFee == 0 || spec.minProverFee > spec.maxProverFee || spec.rampSeconds > left) {
+            revert InvalidOffer(spec.minProverFee, spec.maxProverFee, spec.rampSeconds);
         }
+        if (spec.claimSeconds < MIN_CLAIM_SECONDS || spec.claimSeconds > left) {
+            revert ClaimPeriodOutOfRange(spec.claimSeconds, MIN_CLAIM_SECONDS, left);
+        }
+        if (spec.provers.length > MAX_ALLOWED_PROVERS) {
+            revert TooManyProvers(spec.provers.length, MAX_ALLOWED_PROVERS);
+        }
+    }
+
+    function _checkGiven(JobSpec calldata spec, bytes calldata input) private view {
         uint256 uriBytes = bytes(spec.inputUri).length;
         if (uriBytes > MAX_URI_BYTES) revert InputUriTooLong(uriBytes, MAX_URI_BYTES);
-        ModelStatus status = REGISTRY.statusOf(spec.modelId);
-        if (status != ModelStatus.PROVEN) revert ModelNotProven(spec.modelId, status);
-        circuitId = REGISTRY.circuitOf(spec.modelId);
         if (input.length == 0) {
             if (uriBytes == 0) revert InputMissing();
         } else {
             _checkCommitment(spec.inputCommitment, input);
-            ROUTER.checkInput(circuitId, input);
+            ROUTER.checkInput(spec.circuitId, input);
         }
-    }
-
-    function _checkCommitment(bytes32 expected, bytes calldata input) private pure {
-        bytes32 found = keccak256(input);
-        if (found != expected) revert InputMismatch(expected, found);
-    }
-
-    /// @dev Measures what arrives, so that a token which takes a fee cannot leave escrow uncovered.
-    function _pull(uint256 amount) private {
-        uint256 before = TOKEN.balanceOf(address(this));
-        TOKEN.safeTransferFrom(msg.sender, address(this), amount);
-        uint256 received = TOKEN.balanceOf(address(this)) - before;
-        if (received != amount) revert ReceivedAmountMismatch(amount, received);
     }
 }

@@ -4,8 +4,9 @@ import logging
 
 from prover_nodes.journal import Case, Purpose
 from prover_nodes.outbox import Outbox
-from prover_nodes.policy import is_claimed_by
+from prover_nodes.policy import holds_claim
 from prover_nodes.ports import FoundMove, Market
+from zkml.core.job_machine import JobStatus, status_of
 from zkml.core.records import ClaimRecord, WitnessRecord, from_hex
 from zkml.errors import NotFinalError
 
@@ -13,21 +14,28 @@ _log = logging.getLogger(__name__)
 
 
 def claim_job(case: Case, witness: WitnessRecord, market: Market, outbox: Outbox) -> ClaimRecord:
-    """Claim a job, or find the claim that an earlier run of this node made.
+    """Claim a job, take a late claim over, or find the claim that an earlier run of this node made.
 
     Raises:
         InvalidTransitionError: another prover was faster, or the job is over.
         JobExpiredError: past its deadline.
-        InsufficientFundsError: too few tokens for the collateral, or too little ether for gas.
+        ProverRefusedError: this prover may not claim it.
+        StakeError: too little free stake.
+        InsufficientFundsError: too little ether for gas.
+        TombstonedError: the circuit is tombstoned.
         NotFinalError: the chain says that it is claimed, and not yet by which transaction.
         ChainError: see `Outbox.deliver`.
     """
     job_id = from_hex(case.request.job_id)
-    if is_claimed_by(market.facts(job_id), market.account):
+    facts, now = market.facts(job_id), market.now()
+    if holds_claim(facts, market.account, now):
         move = _find_claim(case, market, outbox)
     else:
-        _approve(case, market, outbox)
-        receipt = outbox.deliver(case, Purpose.CLAIM, market.plan_claim(job_id))
+        if status_of(facts, now) is JobStatus.LATE:
+            _log.info("job %s: its claimer %s is late", case.request.job_id, facts.prover)
+            receipt = outbox.deliver(case, Purpose.RECLAIM, market.plan_reclaim(job_id))
+        else:
+            receipt = outbox.deliver(case, Purpose.CLAIM, market.plan_claim(job_id))
         move = FoundMove(receipt.transaction, receipt.block)
     return ClaimRecord(
         request=case.digest,
@@ -39,17 +47,12 @@ def claim_job(case: Case, witness: WitnessRecord, market: Market, outbox: Outbox
     )
 
 
-def _approve(case: Case, market: Market, outbox: Outbox) -> None:
-    """Let the manager take the collateral, exactly, unless it may already."""
-    collateral = int(case.request.collateral)
-    if market.allowance() < collateral:
-        outbox.deliver(case, Purpose.APPROVE, market.plan_approve(collateral), repeat=True)
-
-
 def _find_claim(case: Case, market: Market, outbox: Outbox) -> FoundMove:
-    receipt = outbox.find(case, Purpose.CLAIM)
-    if receipt is not None:
-        return FoundMove(receipt.transaction, receipt.block)
+    # Of both, the takeover came later.
+    for purpose in (Purpose.RECLAIM, Purpose.CLAIM):
+        receipt = outbox.find(case, purpose)
+        if receipt is not None:
+            return FoundMove(receipt.transaction, receipt.block)
     found = market.claim_of(from_hex(case.request.job_id))
     if found is None:
         raise NotFinalError(f"expected the claim of job {case.request.job_id}, found no event of it yet")

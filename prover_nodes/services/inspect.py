@@ -11,8 +11,6 @@ from collections.abc import Callable
 from prover_nodes.policy import Skip, SkipCode
 from prover_nodes.ports import Circuit
 from verifier_contracts.deployed_verifier import DeployedVerifier
-from verifier_contracts.local_verification import adapter_code
-from zkml.core.digests import keccak256
 from zkml.core.identifiers import CircuitSpec
 from zkml.core.progress import Progress
 from zkml.errors import CompileError, ToolchainError
@@ -21,7 +19,7 @@ from zkml.errors import CompileError, ToolchainError
 def inspect_verifier(
     spec: CircuitSpec, circuit: Circuit, *, code_of: Callable[[str], bytes], chain_id: int
 ) -> Skip | None:
-    """Decide whether the chain would verify a circuit with exactly the code that the node knows.
+    """Decide whether the chain would verify a circuit with exactly the code and key that the node knows.
 
     Args:
         spec: what the circuit is pinned to; its id was re-derived.
@@ -39,19 +37,15 @@ def inspect_verifier(
     if spec.proof_system_id != circuit.proof_system_id:
         return _foreign(f"proof system 0x{spec.proof_system_id.hex()} is not that of {circuit.name}'s bundle")
     deployed = DeployedVerifier(spec, code_of, chain_id=chain_id)
-    address = deployed.inner_address
-    if not deployed.is_shipped_adapter or address is None:
+    if not deployed.is_shipped_adapter:
         return _foreign(f"the adapter at {spec.adapter} is not the one of this version of zkml")
     try:
-        expected = circuit.verifier_code()
+        expected = circuit.expected_verifier(spec.verifying_key_digest)
     except (ToolchainError, CompileError) as error:
         # Whoever runs the node can mend that.
         return Skip(SkipCode.FOREIGN_VERIFIER, f"nothing to compare with: {error.message}")
-    if deployed.inner_code_hash != keccak256(expected):
-        return _foreign(f"the code at {address} is not what {circuit.name}'s key generates")
-    # Its constants are code too: under another layout than the router's it refuses every proof.
-    same = keccak256(adapter_code(address, expected, spec.layout)) == spec.adapter_code_hash
-    return None if same else _foreign(f"the adapter at {spec.adapter} was made for another layout")
+    difference = expected.difference_from(deployed)
+    return None if difference is None else _foreign(difference)
 
 
 def inspect_gas_limit(spec: CircuitSpec, circuit: Circuit, *, progress: Progress) -> Skip | None:
@@ -60,7 +54,7 @@ def inspect_gas_limit(spec: CircuitSpec, circuit: Circuit, *, progress: Progress
     Raises:
         ProvingError: a sample had to be proved, and could not be.
     """
-    least = circuit.least_gas_limit(progress=progress)
+    least = circuit.least_gas_limit(spec.verifying_key_digest, progress=progress)
     if spec.gas_limit < least:
         return _foreign(f"gas limit {spec.gas_limit}, {least} needed")
     return None

@@ -33,7 +33,7 @@ def settle_claim(
         from_hex(proof.proof),
     )
     delivered = outbox.deliver(case, Purpose.SETTLE, call)
-    return _confirmed(case, proof, delivered.transaction, outbox)
+    return _confirmed(case, proof, delivered.transaction, market, outbox)
 
 
 def find_settlement(case: Case, proof: ProofRecord, market: Market, outbox: Outbox) -> SettlementRecord:
@@ -45,19 +45,22 @@ def find_settlement(case: Case, proof: ProofRecord, market: Market, outbox: Outb
     """
     receipt = outbox.find(case, Purpose.SETTLE)
     if receipt is not None:
-        return _confirmed(case, proof, receipt.transaction, outbox)
+        return _confirmed(case, proof, receipt.transaction, market, outbox)
     found = market.settlement_of(from_hex(case.request.job_id))
     if found is None:
         raise NotFinalError(f"expected the settlement of job {case.request.job_id}, found no event of it yet")
-    return _confirmed(case, proof, found.transaction, outbox)
+    return _confirmed(case, proof, found.transaction, market, outbox)
 
 
-def _confirmed(case: Case, proof: ProofRecord, transaction: str, outbox: Outbox) -> SettlementRecord:
+def _confirmed(
+    case: Case, proof: ProofRecord, transaction: str, market: Market, outbox: Outbox
+) -> SettlementRecord:
+    facts = market.facts(from_hex(case.request.job_id))
     receipt = outbox.confirm(transaction, "the settlement")
     return SettlementRecord(
         proof_record=proof.own_digest,
         transaction=receipt.transaction,
         block=receipt.block,
         gas_used=receipt.gas_used,
-        fee=case.request.fee,
+        prover_fee=str(facts.payment.prover_fee),
     )

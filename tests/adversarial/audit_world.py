@@ -1,8 +1,10 @@
 """A whole chain in memory, recorded from a real one, that can be made to tell one lie.
 
-Recorded here: a tiny circuit's real verifier, model and genesis proof; a job settled with a real proof; a
-job that expired claimed, one that was cancelled, one that is open; and, on a second deployment, a job
-settled through a verifier that accepts anything. Everything after the recording needs no node.
+Recorded here: a tiny circuit's real verifier and one for two inputs, a model of both with its genesis proofs
+and a declared parent; jobs settled with real proofs alone, together, in a batch, in grace and after two
+takeovers; jobs that expired claimed and taken over, one that was cancelled, one that is claimed; and, on a
+second deployment, a job settled through a verifier that accepts anything and one that its tombstone ended.
+Everything after the recording needs no node.
 """
 
 import dataclasses
@@ -16,16 +18,20 @@ import onnx
 from eth_account import Account
 from onnx import TensorProto, helper, numpy_helper
 
+from circuits.batches import pack_batch
 from circuits.bundle import Bundle
 from circuits.port import CompileRequest, ProofSystem
 from circuits.srs import SrsStore
 from circuits.systems import open_system
+from marketplace.calldata import given_activation, given_settlements
+from marketplace.jobs import Settlement
+from registry.lineage import Parent
 from verifier_contracts.artifacts import load_artifact
 from verifier_contracts.deploy import deploy_core
-from verifier_contracts.proof_bytes import ProofCall, proof_in_calldata
+from verifier_contracts.deployments import Deployment
 from zkml import wiring
 from zkml.adapters.evm import abi, transactions
-from zkml.adapters.evm.answers import Log, Transaction, TransactionReceipt
+from zkml.adapters.evm.answers import Block, Log, Transaction, TransactionReceipt
 from zkml.adapters.evm.anvil import Anvil
 from zkml.adapters.evm.rpc import Chain
 from zkml.adapters.evm.timetravel import pass_time
@@ -36,13 +42,20 @@ from zkml.audit.job_audit import audit_job
 from zkml.audit.policy import AuditPolicy
 from zkml.audit.report import Report
 from zkml.core.digests import digest_bytes
-from zkml.core.identifiers import CircuitSpec, JobSpec, VerifierClass, proof_system_id
+from zkml.core.identifiers import CircuitSpec, FeeTerms, VerifierClass, proof_system_id
+from zkml.core.market_identifiers import JobSpec
 from zkml.core.records import from_hex
 from zkml.core.tensors import input_commitment
-from zkml.errors import RevertedError
+from zkml.errors import RevertedError, RpcError
+from zkml.publish.listing import Listing
 from zkml.publish.publication import commitment_of, publish, store_artifacts
 
-FEE = 2_000_000
+MIN_FEE = 1_000_000
+MAX_FEE = 2_000_000
+RAMP_SECONDS = 1000
+CLAIM_SECONDS = 60
+MODEL_FEES = FeeTerms(model_fee=500_000, min_model_fee=100_000, min_model_fee_ppm=50_000)
+PARENT_PPM = 50_000
 ACCEPTS_ANYTHING = bytes.fromhex("60016000f3")
 """Creation code of a contract of one byte, STOP: every call of it succeeds and returns nothing."""
 
@@ -54,7 +67,7 @@ class RecordedChain:
     chain_id: int
     head: int
     time: int
-    hashes: Mapping[int, str]
+    blocks: Mapping[int, Block]
     codes: Mapping[str, bytes]
     calls: Mapping[tuple[str, bytes], bytes]
     transactions: Mapping[str, Transaction]
@@ -67,7 +80,12 @@ class RecordedChain:
         return self.time
 
     def has_block(self, number: int, block_hash: str) -> bool:
-        return self.hashes.get(number) == block_hash
+        return number in self.blocks and self.blocks[number].block_hash == block_hash
+
+    def block(self, tag: int, /) -> Block:
+        if tag not in self.blocks:
+            raise RpcError(f"expected block {tag}, found none")
+        return self.blocks[tag]
 
     def code(self, account: str) -> bytes:
         return self.codes.get(account, b"")
@@ -153,23 +171,28 @@ class RecordedChain:
         last = max(found.index for found in logs)
         return self.with_receipt(transaction, logs=(*logs, dataclasses.replace(log, index=last + 1)))
 
-    def relayed(self, transaction: str, call: ProofCall, account: str, **published: Any) -> "RecordedChain":
+    def relayed(self, transaction: str, artifact: str, account: str, **published: Any) -> "RecordedChain":
         """Return the chain as if another account's transaction had led to a call by way of a contract.
 
         Args:
             transaction: the one that made the call itself.
-            call: the function that it calls.
+            artifact: whose function it calls, JobManager or ModelRegistry.
             account: the signer of the transaction that is told instead, and the contract it calls.
             published: arguments of ProofPublished that differ from what was given.
         """
         sent = self.transactions[transaction]
-        given = proof_in_calldata(call, sent.target or "", sent)
-        assert given is not None
+        target = sent.target or ""
+        if artifact == "JobManager":
+            (given,) = given_settlements(self.chain_id, target, sent) or ()
+        else:
+            found = given_activation(target, sent)
+            assert found is not None
+            given = found
         told = self.with_transaction(transaction, sender=account, target=account, data=b"")
         return told.with_publication(
             transaction,
-            call.artifact,
-            sent.target,
+            artifact,
+            target,
             **{
                 "subject": given.subject,
                 "input": given.packed_input,
@@ -195,10 +218,15 @@ class RecordedChain:
 
     def moved_to_block(self, transaction: str, block: int) -> "RecordedChain":
         """Return the chain with a transaction, its receipt and its logs in another block."""
-        receipt, block_hash = self.receipts[transaction], self.hashes[block]
+        receipt, block_hash = self.receipts[transaction], self.blocks[block].block_hash
         logs = tuple(dataclasses.replace(log, block=block, block_hash=block_hash) for log in receipt.logs)
         moved = self.with_transaction(transaction, block=block, block_hash=block_hash)
         return moved.with_receipt(transaction, block=block, block_hash=block_hash, logs=logs)
+
+    def with_block(self, number: int, **changes: Any) -> "RecordedChain":
+        """Return the chain with another head of a block."""
+        changed = dataclasses.replace(self.blocks[number], **changes)
+        return dataclasses.replace(self, blocks={**self.blocks, number: changed})
 
     def _position(self, transaction: str, artifact: str, name: str) -> int:
         entry = abi.event(load_artifact(artifact).abi, name)
@@ -238,15 +266,15 @@ class Recorder(Chain):
         """Return everything that happened, and the answers to everything that was asked."""
         sent: dict[str, Transaction] = {}
         receipts: dict[str, TransactionReceipt] = {}
-        hashes: dict[int, str] = {}
+        blocks: dict[int, Block] = {}
         head = self.height()
         for number in range(head + 1):
             block = self.request("eth_getBlockByNumber", hex(number), False)
-            hashes[number] = block["hash"]
+            blocks[number] = self.block(number)
             for name in block["transactions"]:
                 sent[name], receipts[name] = self.transaction(name), self.receipt(name)
         return RecordedChain(
-            self.chain_id, head, self.block().timestamp, hashes, self.codes, self.calls, sent, receipts
+            self.chain_id, head, self.block().timestamp, blocks, self.codes, self.calls, sent, receipts
         )
 
 
@@ -259,13 +287,21 @@ class World:
     fake_contracts: Contracts
     store: DirectoryStore
     bundle: Bundle
+    batch: Bundle
+    model: bytes
     requester: str
-    prover: str
+    provers: tuple[str, str, str]
     settled: bytes
+    many: bytes
+    batched: tuple[bytes, bytes]
+    graced: bytes
+    contested: bytes
     refunded: bytes
+    refunded_contested: bytes
     cancelled: bytes
     claimed: bytes
     fake: bytes
+    excused: bytes
 
     def audit(self, job: bytes, chain: Any = None, **options: Any) -> Report:
         """Audit a job of the world, told by `chain`, and check that the report can be shown."""
@@ -276,17 +312,14 @@ class World:
 
     def transaction_with(self, event: str, job: bytes, artifact: str = "JobManager") -> str:
         """Return the transaction with this event about a job or model."""
-        topic = abi.event(load_artifact(artifact).abi, event).topic
-        address = {"JobManager": self.contracts.manager, "ModelRegistry": self.contracts.registry}[artifact]
-        (log,) = self.chain.logs(address, [topic, job], from_block=0)
-        return log.transaction
+        return self.transactions_with(event, job, artifact)[0]
 
-    @property
-    def model(self) -> bytes:
-        """The settled job's model."""
-        call = abi.function(load_artifact("JobManager").abi, "job")
-        answer = self.chain.calls[self.contracts.manager, abi.encode_call(call, [self.settled])]
-        return abi.decode_values(call.outputs, answer, "job")[0][4].to_bytes(32, "big")
+    def transactions_with(self, event: str, job: bytes, artifact: str = "JobManager") -> list[str]:
+        """Return the transactions with this event about a job or model, oldest first."""
+        topic = abi.event(load_artifact(artifact).abi, event).topic
+        contracts = self.fake_contracts if job in (self.fake, self.excused) else self.contracts
+        address = {"JobManager": contracts.manager, "ModelRegistry": contracts.registry}[artifact]
+        return [log.transaction for log in self.chain.logs(address, [topic, job], from_block=0)]
 
 
 def write_tiny_onnx(path: Path) -> None:
@@ -305,30 +338,54 @@ def write_tiny_onnx(path: Path) -> None:
     onnx.save(model, path)
 
 
-def compile_tiny(folder: Path) -> tuple[ProofSystem, Bundle]:
+def compile_tiny(folder: Path, **options: Any) -> tuple[ProofSystem, Bundle]:
     """Compile the tiny circuit with the real proof system."""
     write_tiny_onnx(folder / "tiny.onnx")
     system = open_system("ezkl")
     samples = np.random.default_rng(0).uniform(-1, 1, (16, 1, 4)).astype(np.float32)
     request = CompileRequest(
-        "tiny", folder / "tiny.onnx", samples, folder / "bundle", SrsStore(folder / "srs")
+        "tiny", folder / "tiny.onnx", samples, folder / "bundle", SrsStore(folder / "srs"), **options
     )
     return system, system.compile(request)
+
+
+@dataclass(frozen=True)
+class SmallWorld:
+    """One settled job of a running chain."""
+
+    chain: Chain
+    deployment: Deployment
+    store: DirectoryStore
+    bundle: Bundle
+    folder: Path
+    job: bytes
+    circuit: bytes
 
 
 class _Builder:
     """Walks through the recorded jobs on a real node."""
 
-    def __init__(self, chain: Recorder, folder: Path) -> None:
+    def __init__(self, chain: Chain, folder: Path, **options: Any) -> None:
         self.chain, self.folder = chain, folder
         self.deployer = dev_account(chain.chain_id)
         self.store = DirectoryStore(folder / "store")
-        self.system, self.bundle = compile_tiny(folder)
-        self.packed = self.system.quantize_input(
-            self.bundle, np.array([0.1, 0.2, -0.3, 0.5], dtype=np.float32)
+        self.system, self.bundle = compile_tiny(folder, **options)
+        self.packed, self.other = (
+            self.system.quantize_input(self.bundle, np.array(values, dtype=np.float32))
+            for values in ([0.1, 0.2, -0.3, 0.5], [0.5, -0.5, 0.25, 0.1])
         )
-        self.witness = self.system.witness(self.bundle, self.packed, folder / "witness.json")
-        self.proof = from_hex(self.system.prove(self.bundle, self.witness).proof.proof)
+        self.output, self.proof = self.prove(self.bundle, self.packed)
+
+    def make_batch(self) -> None:
+        """Compile and prove two inputs at once."""
+        srs = SrsStore(self.folder / "srs")
+        self.batch = self.system.compile_batch(self.bundle, 2, self.folder / "batch", srs)
+        both = pack_batch(self.batch.manifest, [self.packed, self.other])
+        self.together = (both, *self.prove(self.batch, both))
+
+    def prove(self, bundle: Bundle, packed: bytes) -> tuple[bytes, bytes]:
+        witness = self.system.witness(bundle, packed, self.folder / f"{len(packed)}.json")
+        return witness.output, from_hex(self.system.prove(bundle, witness).proof.proof)
 
     def market(self, name: str) -> wiring.Market:
         return wiring.bind(self.chain, deploy_core(self.chain, self.deployer, folder=self.folder / name))
@@ -336,11 +393,18 @@ class _Builder:
     def funded(self, market: wiring.Market) -> Any:
         account = Account.create()
         self.chain.send_once("anvil_setBalance", [account.address, hex(10**18)])
-        market.token.mint(self.deployer, account.address, 50_000_000)
-        market.token.approve(account, market.manager.address, 50_000_000)
+        market.token.mint(self.deployer, account.address, 100_000_000)
+        market.token.approve(account, market.ledger.address, 100_000_000)
         return account
 
-    def publish(self, market: wiring.Market) -> int:
+    def enrolled(self, market: wiring.Market) -> Any:
+        account = self.funded(market)
+        market.token.approve(account, market.provers.address, 50_000_000)
+        market.provers.register(account, "", [proof_system_id(self.bundle.manifest.proof_system)])
+        market.provers.stake(account, 50_000_000)
+        return account
+
+    def publish(self, market: wiring.Market, parent: int) -> int:
         return publish(
             market,
             self.deployer,
@@ -349,6 +413,8 @@ class _Builder:
             self.store,
             cache_dir=self.folder / "verifiers",
             scratch=self.folder / "scratch",
+            listing=Listing(fees=MODEL_FEES, parents=(Parent(parent, PARENT_PPM),)),
+            batches=(self.batch,),
         ).model_id
 
     def publish_fake(self, market: wiring.Market) -> int:
@@ -361,6 +427,7 @@ class _Builder:
             adapter=receipt.contract,
             adapter_code_hash=self.chain.code_hash(receipt.contract),
             verifying_key_digest=digest_bytes(manifest.verifying_key),
+            weight_commitment=manifest.weight_commitment,
             proof_system_id=proof_system_id(manifest.proof_system),
             layout=manifest.tensor_layout,
             domain=manifest.input_domain,
@@ -368,66 +435,133 @@ class _Builder:
             verifier_class=VerifierClass.LOCAL,
         )
         circuit, _ = market.router.add(self.deployer, spec)
-        commitment = commitment_of(self.bundle, circuit, store_artifacts(self.bundle, self.store))
+        commitment = commitment_of(self.bundle, [circuit], store_artifacts(self.bundle, self.store))
         model, _ = market.registry.register(self.deployer, commitment)
-        market.registry.activate(self.deployer, model, self.witness.output, b"no proof at all")
+        market.registry.activate(self.deployer, model, circuit, self.output, b"no proof at all")
         return model
 
-    def open(self, market: wiring.Market, requester: Any, model: int, seconds: int = 3600) -> bytes:
-        deadline = self.chain.now() + seconds
-        spec = JobSpec(model, input_commitment(self.packed), "", FEE, deadline)
-        job, _ = market.manager.open(requester, spec, self.packed)
-        return job
+    def open(
+        self,
+        market: wiring.Market,
+        requester: Any,
+        model: int,
+        *,
+        seconds: int = 3600,
+        packed: bytes = b"",
+    ) -> bytes:
+        packed = packed or self.packed
+        spec = JobSpec(
+            model_id=model,
+            circuit_id=market.registry.commitment_of(model).circuit_id,
+            input_commitment=input_commitment(packed),
+            input_uri="",
+            min_prover_fee=MIN_FEE,
+            max_prover_fee=MAX_FEE,
+            max_total=10 * MAX_FEE,
+            ramp_seconds=min(RAMP_SECONDS, seconds // 2),
+            claim_seconds=CLAIM_SECONDS,
+            deadline=self.chain.now() + seconds,
+        )
+        return market.manager.open(requester, spec, packed)[0]
 
-    def build(self) -> World:
+    def build_shared(self) -> "SmallWorld":
+        """Settle one job through the chain's shared verifier."""
         market = self.market("deployments")
-        model = self.publish(market)
-        requester, prover = self.funded(market), self.funded(market)
+        model = publish(
+            market,
+            self.deployer,
+            self.bundle,
+            self.system,
+            self.store,
+            cache_dir=self.folder / "verifiers",
+            scratch=self.folder / "scratch",
+            listing=Listing(verifier="shared"),
+        ).model_id
+        prover = self.enrolled(market)
+        job = self.open(market, self.funded(market), model)
+        market.manager.claim(prover, job)
+        market.manager.settle(prover, job, self.packed, self.output, self.proof)
+        circuit = market.registry.commitment_of(model).circuit_id
+        return SmallWorld(self.chain, market.deployment, self.store, self.bundle, self.folder, job, circuit)
+
+    def build(self, chain: Recorder) -> World:
+        self.make_batch()
+        market = self.market("deployments")
+        model = self.publish(market, self.publish_fake(market))
+        requester = self.funded(market)
+        one, two, three = (self.enrolled(market) for _ in range(3))
+        jobs = market.manager
         self.open(market, requester, model)
-        settled = self.open(market, requester, model)
-        refunded = self.open(market, requester, model, seconds=60)
-        cancelled = self.open(market, requester, model)
-        claimed = self.open(market, requester, model)
-        for job in (settled, refunded, claimed):
-            market.manager.claim(prover, job)
-        market.manager.settle(prover, settled, self.packed, self.witness.output, self.proof)
-        market.manager.cancel(requester, cancelled)
+        names = ("settled", "beside", "many", "first", "graced", "contested", "cancelled", "claimed")
+        opened = {name: self.open(market, requester, model) for name in names}
+        opened["second"] = self.open(market, requester, model, packed=self.other)
+        for name in ("refunded", "refunded_contested"):
+            opened[name] = self.open(market, requester, model, seconds=240)
+        pass_time(self.chain, 70)
+        for name, job in opened.items():
+            if name != "cancelled":
+                jobs.claim(one, job)
+        circuits = market.registry.commitment_of(model).circuit_ids
+        own = (self.packed, self.output, self.proof)
+        jobs.settle(one, opened["settled"], *own)
+        jobs.settle_many(one, [Settlement(opened[name], *own) for name in ("beside", "many")])
+        jobs.settle_batch(one, [opened["first"], opened["second"]], circuits[1], self.together)
+        jobs.cancel(requester, opened["cancelled"])
+        pass_time(self.chain, CLAIM_SECONDS + 5)
+        for name in ("graced", "contested", "refunded_contested"):
+            jobs.reclaim(two, opened[name])
+        jobs.settle(one, opened["graced"], *own)
+        pass_time(self.chain, CLAIM_SECONDS + 5)
+        jobs.reclaim(three, opened["contested"])
+        pass_time(self.chain, CLAIM_SECONDS + 5)
+        jobs.settle(three, opened["contested"], *own)
+        for name in ("refunded", "refunded_contested"):
+            jobs.refund(requester, opened[name])
         fake_market = self.market("fake-deployments")
-        fake = self.build_fake(fake_market)
-        pass_time(self.chain, 120)
-        market.manager.refund(prover, refunded)
+        fake, excused = self.build_fake(fake_market)
         contracts, fakes = Contracts.of(market.deployment), Contracts.of(fake_market.deployment)
-        for job, where in ((settled, contracts), (refunded, contracts), (cancelled, contracts)):
-            audit_job(job, self.chain, where, self.store, AuditPolicy())
-        audit_job(claimed, self.chain, contracts, self.store, AuditPolicy())
-        audit_job(fake, self.chain, fakes, self.store, AuditPolicy())
+        for job in opened.values():
+            audit_job(job, self.chain, contracts, self.store, AuditPolicy())
+        for job in (fake, excused):
+            audit_job(job, self.chain, fakes, self.store, AuditPolicy())
+        kept = {field.name: opened[field.name] for field in dataclasses.fields(World) if field.name in opened}
         return World(
-            chain=self.chain.recording(),
+            chain=chain.recording(),
             contracts=contracts,
             fake_contracts=fakes,
             store=self.store,
             bundle=self.bundle,
+            batch=self.batch,
+            model=model.to_bytes(32, "big"),
             requester=requester.address,
-            prover=prover.address,
-            settled=settled,
-            refunded=refunded,
-            cancelled=cancelled,
-            claimed=claimed,
+            provers=(one.address, two.address, three.address),
+            batched=(opened["first"], opened["second"]),
             fake=fake,
+            excused=excused,
+            **kept,
         )
 
-    def build_fake(self, market: wiring.Market) -> bytes:
-        """Settle a job with bytes that are no proof, of an output that nobody computed."""
+    def build_fake(self, market: wiring.Market) -> tuple[bytes, bytes]:
+        """Settle a job with bytes that are no proof, of an output that nobody computed; then tombstone it."""
         model = self.publish_fake(market)
-        requester, prover = self.funded(market), self.funded(market)
-        job = self.open(market, requester, model)
-        market.manager.claim(prover, job)
-        wrong = bytes(len(self.witness.output) - 1) + b"\x07"
+        requester, prover = self.funded(market), self.enrolled(market)
+        job, other = (self.open(market, requester, model) for _ in range(2))
+        for each in (job, other):
+            market.manager.claim(prover, each)
+        wrong = bytes(len(self.output) - 1) + b"\x07"
         market.manager.settle(prover, job, self.packed, wrong, bytes(self.bundle.manifest.proof_bytes))
-        return job
+        circuit = market.registry.commitment_of(model).circuit_id
+        market.router.tombstone(self.deployer, circuit, "accepts anything")
+        market.manager.refund(requester, other)
+        return job, other
 
 
 def build_world(folder: Path) -> World:
     """Record the world on a node of its own, which ends before this returns."""
     with Anvil.start(folder / "chain") as node, Recorder(node.endpoint) as chain:
-        return _Builder(chain, folder).build()
+        return _Builder(chain, folder).build(chain)
+
+
+def build_small_world(chain: Chain, folder: Path) -> SmallWorld:
+    """Settle a job of a model with committed weights through the shared verifier."""
+    return _Builder(chain, folder, weights="committed").build_shared()

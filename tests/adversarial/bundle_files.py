@@ -32,6 +32,8 @@ def fill(directory: Path) -> BundleManifest:
         input_visibility="public",
         output_visibility="public",
         param_visibility="fixed",
+        weight_point=None,
+        batch=1,
         input_shape=[1, 4],
         output_shape=[1, 3],
         input_scale_bits=7,

@@ -2,298 +2,309 @@
 pragma solidity 0.8.37;
 
 import {IERC721Errors} from "@openzeppelin/contracts/interfaces/draft-IERC6093.sol";
-import {IModelRegistry, ModelCommitment, ModelStatus} from "registry/src/IModelRegistry.sol";
+import {ERC6551Account} from "erc6551/examples/simple/ERC6551Account.sol";
+import {IERC6551Registry} from "erc6551/interfaces/IERC6551Registry.sol";
+import {ERC7992Commitment, IERC7992Registry} from "registry/src/IERC7992.sol";
+import {
+    DerivativeTerms,
+    FeeTerms,
+    IModelRegistry,
+    ITransferObserver,
+    ModelCommitment,
+    ModelStatus
+} from "registry/src/IModelRegistry.sol";
 import {ModelRegistry} from "registry/src/ModelRegistry.sol";
-import {Forwarder} from "tests/contracts/support/Forwarder.sol";
-import {Market} from "tests/contracts/support/Market.sol";
-import {OneKeyRouter, TripleVerifier} from "tests/contracts/support/VerifierDoubles.sol";
-import {IVerifierRouter, VerifierClass} from "verifier_contracts/src/IVerifierRouter.sol";
+import {ModelTest} from "tests/contracts/support/ModelTest.sol";
+import {ObserverDouble} from "tests/contracts/support/Registries.sol";
+import {IVerifierRouter} from "verifier_contracts/src/IVerifierRouter.sol";
 
-contract ModelRegistryTest is Market {
-    TripleVerifier private verifier = new TripleVerifier();
-    bytes32 private constant KEY = keccak256("key");
-    bytes32 private circuitId;
-    uint256 private modelId;
+/// @notice What a model's owner may, and the token.
+contract ModelRegistryTest is ModelTest {
+    // --- what owners may ------------------------------------------------------------------------
 
-    function setUp() external {
-        deployMarket();
-        circuitId = router.add(specOf(address(verifier), KEY));
-        vm.prank(publisher);
-        modelId = registry.register(commitmentFor(circuitId, "digits"));
+    function test_owner_calls__of_anybody_else__refused() external {
+        bytes memory refusal =
+            abi.encodeWithSelector(IModelRegistry.NotModelOwner.selector, modelId, stranger, publisher);
+        vm.startPrank(stranger);
+        vm.expectRevert(refusal);
+        models.setFeeTerms(modelId, defaultFees());
+        vm.expectRevert(refusal);
+        models.setDerivativeTerms(modelId, defaultDerivatives());
+        vm.expectRevert(refusal);
+        models.setAccess(modelId, stranger, true);
+        vm.expectRevert(refusal);
+        models.openModel(modelId);
+        vm.expectRevert(refusal);
+        models.retire(modelId);
+        vm.expectRevert(refusal);
+        models.deprecateModel(modelId);
+        vm.stopPrank();
     }
 
-    function test_register__new_model__event_id_token_and_commitment() external {
-        ModelCommitment memory commitment = commitmentFor(circuitId, "letters");
-        uint256 expected = idOf(address(registry), stranger, commitment);
-        vm.expectEmit(address(registry));
-        emit IModelRegistry.ModelRegistered(
-            expected, stranger, circuitId, commitment.manifestDigest, commitment.manifestCid, "letters"
-        );
-        vm.prank(stranger);
-        vm.assertEq(registry.register(commitment), expected, "id");
-        vm.assertEq(registry.ownerOf(expected), stranger, "owner");
-        vm.assertTrue(registry.statusOf(expected) == ModelStatus.REGISTERED, "status");
-        vm.assertEq(abi.encode(registry.commitmentOf(expected)), abi.encode(commitment), "commitment");
-        vm.assertEq(registry.circuitOf(expected), circuitId, "circuit");
-        vm.assertEq(registry.tokenURI(expected), string.concat("ipfs://", commitment.manifestCid), "uri");
-        vm.assertEq(address(registry.router()), address(router), "router");
-        vm.assertEq(registry.name(), "zkML Model", "name");
-        vm.assertEq(registry.symbol(), "ZKMODEL", "symbol");
+    function testFuzz_I12_setFeeTerms__minimums__never_fall(
+        FeeTerms calldata before,
+        FeeTerms calldata asked,
+        uint8 shape
+    ) external {
+        FeeTerms memory first = sane(before, 0);
+        uint256 id = registerAs(publisher, commitmentFor(circuitId, "fees"), first, defaultDerivatives());
+        FeeTerms memory second = sane(asked, shape);
+        bool allowed = second.minModelFeePpm <= HALF_PPM && second.modelFee >= second.minModelFee
+            && second.minModelFee >= first.minModelFee && second.minModelFeePpm >= first.minModelFeePpm;
+        if (!allowed) vm.expectRevert();
+        vm.prank(publisher);
+        models.setFeeTerms(id, second);
+        FeeTerms memory found = models.feeTermsOf(id);
+        vm.assertEq(abi.encode(found), abi.encode(allowed ? second : first), "terms");
+        vm.assertGe(found.minModelFee, first.minModelFee, "minimum fee");
+        vm.assertGe(found.minModelFeePpm, first.minModelFeePpm, "minimum part");
     }
 
-    function test_I4_modelId__any_field_publisher_registry_or_chain_changed__is_another_id() external {
-        ModelCommitment memory commitment = commitmentFor(circuitId, "digits");
-        vm.assertEq(idOf(address(registry), publisher, commitment), modelId, "the id is the formula");
-        uint256[] memory ids = new uint256[](9);
-        ids[0] = modelId;
-        vm.prank(stranger);
-        ids[1] = registry.register(commitment);
-        ModelRegistry another = new ModelRegistry(router);
+    function test_I12_setFeeTerms__below_a_minimum__refused_with_the_floor() external {
+        FeeTerms memory floor = FeeTerms({modelFee: 9, minModelFee: 5, minModelFeePpm: 7});
         vm.prank(publisher);
-        ids[2] = another.register(commitment);
-        for (uint256 field; field < 5; ++field) {
-            commitment = commitmentFor(circuitId, "digits");
-            if (field == 0) commitment.onnxDigest = KEY;
-            if (field == 1) commitment.settingsDigest = KEY;
-            if (field == 2) commitment.manifestDigest = KEY;
-            if (field == 3) commitment.manifestCid = "bafy";
-            if (field == 4) commitment.name = "digits2";
+        models.setFeeTerms(modelId, floor);
+        FeeTerms[3] memory asked = [
+            FeeTerms({modelFee: 4, minModelFee: 5, minModelFeePpm: 7}),
+            FeeTerms({modelFee: 9, minModelFee: 4, minModelFeePpm: 7}),
+            FeeTerms({modelFee: 9, minModelFee: 5, minModelFeePpm: 6})
+        ];
+        for (uint256 i; i < 3; ++i) {
+            vm.expectRevert(termsRefused(asked[i], floor));
             vm.prank(publisher);
-            ids[3 + field] = registry.register(commitment);
+            models.setFeeTerms(modelId, asked[i]);
         }
-        vm.chainId(1337);
+        vm.expectEmit(address(models));
+        emit IModelRegistry.FeeTermsSet(modelId, 5, 5, 7);
         vm.prank(publisher);
-        ids[8] = registry.register(commitmentFor(circuitId, "digits"));
-        for (uint256 i; i < ids.length; ++i) {
-            for (uint256 j; j < i; ++j) {
-                vm.assertTrue(ids[i] != ids[j], "two commitments share an id");
-            }
+        models.setFeeTerms(modelId, FeeTerms({modelFee: 5, minModelFee: 5, minModelFeePpm: 7}));
+    }
+
+    function test_setDerivativeTerms__may_fall__event_and_view() external {
+        DerivativeTerms memory terms =
+            DerivativeTerms({derivativesAllowed: true, minRatePpm: 9, minModelFee: 8, minModelFeePpm: 7});
+        for (uint256 i; i < 2; ++i) {
+            vm.expectEmit(address(models));
+            emit IModelRegistry.DerivativeTermsSet(modelId, terms);
+            vm.prank(publisher);
+            models.setDerivativeTerms(modelId, terms);
+            vm.assertEq(abi.encode(models.derivativeTermsOf(modelId)), abi.encode(terms), "terms");
+            terms = DerivativeTerms({derivativesAllowed: false, minRatePpm: 0, minModelFee: 0, minModelFeePpm: 0});
         }
-    }
-
-    function test_register__again__refused() external {
-        ModelCommitment memory commitment = commitmentFor(circuitId, "digits");
-        vm.expectRevert(abi.encodeWithSelector(IModelRegistry.ModelExists.selector, modelId));
+        terms.minRatePpm = HALF_PPM + 1;
+        vm.expectRevert(abi.encodeWithSelector(IModelRegistry.RateOutOfRange.selector, HALF_PPM + 1, HALF_PPM));
         vm.prank(publisher);
-        registry.register(commitment);
+        models.setDerivativeTerms(modelId, terms);
     }
 
-    function test_register__unknown_circuit_empty_digest_or_text__refused() external {
-        ModelCommitment memory commitment = commitmentFor(KEY, "digits");
-        refuse(commitment, abi.encodeWithSelector(IModelRegistry.UnknownCircuitOfModel.selector, KEY));
-        for (uint256 field; field < 3; ++field) {
-            commitment = commitmentFor(circuitId, "empty");
-            if (field == 0) commitment.onnxDigest = 0;
-            if (field == 1) commitment.settingsDigest = 0;
-            if (field == 2) commitment.manifestDigest = 0;
-            refuse(commitment, abi.encodeWithSelector(IModelRegistry.EmptyDigest.selector));
+    function test_closed_model__grant_take_back_and_open__decide_who_may_prove() external {
+        ModelCommitment memory commitment = letters();
+        commitment.keyCommitment = keccak256("key");
+        uint256 id = registerAs(publisher, commitment);
+        vm.assertTrue(models.isClosed(id), "closed");
+        vm.assertFalse(models.mayProve(id, prover), "nobody yet");
+        vm.assertFalse(models.mayProve(id, publisher), "not even its owner, without a grant");
+        vm.startPrank(publisher);
+        vm.expectEmit(address(models));
+        emit IModelRegistry.AccessSet(id, prover, true);
+        models.setAccess(id, prover, true);
+        vm.assertTrue(models.mayProve(id, prover), "granted");
+        vm.assertFalse(models.mayProve(id, stranger), "to one");
+        models.setAccess(id, prover, false);
+        vm.assertFalse(models.mayProve(id, prover), "taken back");
+        vm.expectEmit(address(models));
+        emit IModelRegistry.ModelOpened(id);
+        models.openModel(id);
+        vm.assertTrue(models.mayProve(id, stranger), "open to all");
+        vm.expectRevert(abi.encodeWithSelector(IModelRegistry.NotClosed.selector, id));
+        models.openModel(id);
+        vm.expectRevert(abi.encodeWithSelector(IModelRegistry.NotClosed.selector, id));
+        models.setAccess(id, prover, true);
+        vm.stopPrank();
+    }
+
+    function test_I3_retire__proven_once__for_ever_and_its_circuit_stays_taken() external {
+        vm.startPrank(publisher);
+        expectWrongStatus(modelId, ModelStatus.REGISTERED);
+        models.retire(modelId);
+        vm.stopPrank();
+        proveModel(modelId);
+        vm.startPrank(publisher);
+        vm.expectEmit(address(models));
+        emit IModelRegistry.ModelRetired(modelId);
+        models.deprecateModel(modelId);
+        vm.assertTrue(models.statusOf(modelId) == ModelStatus.DEPRECATED, "status");
+        vm.assertEq(models.provenModelOf(circuitId), modelId, "its circuit is nobody else's");
+        expectWrongStatus(modelId, ModelStatus.DEPRECATED);
+        models.retire(modelId);
+        expectWrongStatus(modelId, ModelStatus.DEPRECATED);
+        models.activate(modelId, circuitId, OUTPUT, PROOF);
+        vm.stopPrank();
+    }
+
+    function test_I12_commitment__after_every_owner_act__unchanged() external {
+        bytes memory before = abi.encode(models.commitmentOf(modelId));
+        proveModel(modelId);
+        vm.startPrank(publisher);
+        models.setFeeTerms(modelId, FeeTerms({modelFee: 9, minModelFee: 9, minModelFeePpm: 9}));
+        models.setDerivativeTerms(modelId, defaultDerivatives());
+        models.retire(modelId);
+        models.transferFrom(publisher, stranger, modelId);
+        vm.stopPrank();
+        vm.assertEq(abi.encode(models.commitmentOf(modelId)), before, "commitment");
+        vm.assertEq(models.publisherOf(modelId), publisher, "publisher");
+    }
+
+    // --- the token ------------------------------------------------------------------------------
+
+    function test_transfer__observer__hears_of_it_before_and_not_of_the_mint() external {
+        vm.assertEq(observer.calls(), 0, "minted unheard");
+        vm.prank(publisher);
+        models.transferFrom(publisher, stranger, modelId);
+        vm.assertEq(observer.calls(), 1, "heard once");
+        vm.assertEq(observer.lastModel(), modelId, "of this model");
+        vm.assertEq(observer.lastFrom(), publisher, "whose seller");
+        vm.assertEq(observer.ownerThen(), publisher, "still owned it");
+        vm.assertEq(models.ownerOf(modelId), stranger, "and then no more");
+    }
+
+    function test_transfer__of_anybody_else__refused() external {
+        vm.expectRevert(abi.encodeWithSelector(IERC721Errors.ERC721InsufficientApproval.selector, stranger, modelId));
+        vm.prank(stranger);
+        models.transferFrom(publisher, stranger, modelId);
+        vm.assertEq(observer.calls(), 0, "and unheard");
+    }
+
+    function test_transfer__observer_refuses_or_is_missing__nothing_moves() external {
+        observer.refuse();
+        vm.expectRevert(ObserverDouble.Refused.selector);
+        vm.prank(publisher);
+        models.transferFrom(publisher, stranger, modelId);
+        vm.etch(address(observer), "");
+        vm.expectRevert();
+        vm.prank(publisher);
+        models.transferFrom(publisher, stranger, modelId);
+        vm.assertEq(models.ownerOf(modelId), publisher, "owner");
+    }
+
+    function test_transfer__to_its_own_account__refused() external {
+        address account = models.accountOf(modelId);
+        vm.expectRevert(abi.encodeWithSelector(IERC721Errors.ERC721InvalidReceiver.selector, account));
+        vm.prank(publisher);
+        models.transferFrom(publisher, account, modelId);
+    }
+
+    function test_createAccount__by_anybody_twice__the_account_of_the_owner() external {
+        address expected = models.accountOf(modelId);
+        vm.assertEq(expected.code.length, 0, "not yet");
+        for (uint256 i; i < 2; ++i) {
+            vm.prank(stranger);
+            vm.assertEq(models.createAccount(modelId), expected, "account");
         }
-        commitment = commitmentFor(circuitId, "");
-        refuse(commitment, abi.encodeWithSelector(IModelRegistry.TextLengthOutOfRange.selector, 0, 128));
-        commitment = commitmentFor(circuitId, string(new bytes(129)));
-        refuse(commitment, abi.encodeWithSelector(IModelRegistry.TextLengthOutOfRange.selector, 129, 128));
-        commitment = commitmentFor(circuitId, "digits");
-        commitment.manifestCid = "";
-        refuse(commitment, abi.encodeWithSelector(IModelRegistry.TextLengthOutOfRange.selector, 0, 128));
-        commitment.manifestCid = string(new bytes(129));
-        refuse(commitment, abi.encodeWithSelector(IModelRegistry.TextLengthOutOfRange.selector, 129, 128));
-    }
-
-    function test_activate__accepted_genesis_proof__model_is_proven() external {
-        bytes memory input = acceptGenesis();
-        vm.expectCall(
-            address(verifier), abi.encodeCall(verifier.verify, (registry.genesisSeed(modelId), input, OUTPUT, PROOF)), 1
-        );
-        vm.expectEmit(address(registry));
-        emit IModelRegistry.ModelProven(modelId, circuitId, keccak256(OUTPUT), keccak256(PROOF));
-        vm.prank(stranger);
-        registry.activate(modelId, OUTPUT, PROOF);
-        vm.assertTrue(registry.statusOf(modelId) == ModelStatus.PROVEN, "status");
-        vm.assertEq(registry.provenModelOf(circuitId), modelId, "proven model of the circuit");
-        vm.assertEq(registry.ownerOf(modelId), publisher, "owner");
-    }
-
-    function test_genesis__seed_and_input__are_the_formula() external view {
-        bytes32 seed =
-            keccak256(abi.encode(keccak256("zkml.genesis.v1"), uint256(31337), address(registry), modelId, publisher));
-        vm.assertEq(registry.genesisSeed(modelId), seed, "seed");
-        vm.assertEq(registry.genesisInput(modelId), router.expandInput(circuitId, seed), "input");
-    }
-
-    function test_I4_activate__another_output_proof_owner_or_chain__rejected() external {
-        acceptGenesis();
-        vm.expectPartialRevert(IVerifierRouter.ProofRejected.selector);
-        registry.activate(modelId, flipped(OUTPUT, 0), PROOF);
-        vm.expectPartialRevert(IVerifierRouter.ProofRejected.selector);
-        registry.activate(modelId, OUTPUT, flipped(PROOF, 0));
-        vm.chainId(1337);
-        vm.expectPartialRevert(IVerifierRouter.ProofRejected.selector);
-        registry.activate(modelId, OUTPUT, PROOF);
-        vm.chainId(31337);
-        bytes32 seed = registry.genesisSeed(modelId);
-        vm.prank(publisher);
-        registry.transferFrom(publisher, stranger, modelId);
-        vm.assertTrue(registry.genesisSeed(modelId) != seed, "a transfer draws another input");
-        vm.expectPartialRevert(IVerifierRouter.ProofRejected.selector);
-        registry.activate(modelId, OUTPUT, PROOF);
-        vm.assertTrue(registry.statusOf(modelId) == ModelStatus.REGISTERED, "nothing moved");
-    }
-
-    function test_I5_activate__proof_of_another_model__rejected() external {
-        acceptGenesis();
-        vm.prank(stranger);
-        uint256 copy = registry.register(commitmentFor(circuitId, "digits"));
-        vm.expectPartialRevert(IVerifierRouter.ProofRejected.selector);
-        registry.activate(copy, OUTPUT, PROOF);
-    }
-
-    function test_I3_activate__twice_or_never_registered__refused() external {
-        acceptGenesis();
-        registry.activate(modelId, OUTPUT, PROOF);
-        vm.expectRevert(abi.encodeWithSelector(IModelRegistry.WrongModelStatus.selector, modelId, ModelStatus.PROVEN));
-        registry.activate(modelId, OUTPUT, PROOF);
-        vm.expectRevert(abi.encodeWithSelector(IModelRegistry.WrongModelStatus.selector, 1, ModelStatus.NONE));
-        registry.activate(1, OUTPUT, PROOF);
-    }
-
-    function test_activate__call_of_an_account_without_code__publishes_no_proof() external {
-        acceptGenesis();
-        vm.recordLogs();
-        vm.prank(stranger, stranger);
-        registry.activate(modelId, OUTPUT, PROOF);
-        vm.assertEq(publications(), 0, "calldata has it");
-    }
-
-    function test_activate__through_a_contract__publishes_the_proof() external {
-        Forwarder relay = new Forwarder();
-        bytes memory input = acceptGenesis();
-        expectPublication(input);
-        vm.prank(stranger, stranger);
-        relay.forward(address(registry), abi.encodeCall(registry.activate, (modelId, OUTPUT, PROOF)));
-        vm.assertTrue(registry.statusOf(modelId) == ModelStatus.PROVEN, "status");
-    }
-
-    function test_activate__from_an_account_with_delegated_code__publishes_the_proof() external {
-        bytes memory input = acceptGenesis();
-        vm.etch(stranger, hex"00");
-        expectPublication(input);
-        vm.prank(stranger, stranger);
-        registry.activate(modelId, OUTPUT, PROOF);
-    }
-
-    function test_activate__squatter_with_the_key_of_another__blocks_nobody() external {
-        TripleVerifier evil = new TripleVerifier();
-        evil.turn(TripleVerifier.Mood.ACCEPTS_ALL);
-        bytes32 squatted = router.add(specOf(address(evil), KEY));
-        vm.prank(stranger);
-        uint256 squatter = registry.register(commitmentFor(squatted, "digits"));
-        registry.activate(squatter, OUTPUT, "no proof at all");
-        acceptGenesis();
-        registry.activate(modelId, OUTPUT, PROOF);
-        vm.assertTrue(registry.statusOf(modelId) == ModelStatus.PROVEN, "the publisher is not locked out");
-        vm.assertEq(registry.provenModelOf(circuitId), modelId, "its circuit is its own");
-        vm.assertEq(registry.provenModelOf(squatted), squatter, "and the squatter has what it added");
-    }
-
-    function test_activate__second_circuit_of_one_ceremony_key__refused() external {
-        ModelRegistry other = registryOf(VerifierClass.CEREMONY);
-        (uint256 first, uint256 second) = twoModels(other);
-        other.activate(first, OUTPUT, PROOF);
-        vm.expectRevert(abi.encodeWithSelector(IModelRegistry.CircuitTaken.selector, bytes32("second"), first));
-        other.activate(second, OUTPUT, PROOF);
-        vm.assertEq(other.provenModelOf("second"), first, "whoever holds the key");
-    }
-
-    function test_activate__second_circuit_of_one_unvouched_key__allowed() external {
-        ModelRegistry other = registryOf(VerifierClass.UNVOUCHED);
-        (uint256 first, uint256 second) = twoModels(other);
-        other.activate(first, OUTPUT, PROOF);
-        other.activate(second, OUTPUT, PROOF);
-        vm.assertEq(other.provenModelOf("first"), first, "first");
-        vm.assertEq(other.provenModelOf("second"), second, "second");
-    }
-
-    function test_activate__second_model_of_one_circuit__refused() external {
-        acceptGenesis();
-        registry.activate(modelId, OUTPUT, PROOF);
-        vm.prank(stranger);
-        uint256 copy = registry.register(commitmentFor(circuitId, "copy"));
-        verifier.accept(registry.genesisSeed(copy), registry.genesisInput(copy), OUTPUT, PROOF);
-        vm.expectRevert(abi.encodeWithSelector(IModelRegistry.CircuitTaken.selector, circuitId, modelId));
-        registry.activate(copy, OUTPUT, PROOF);
-    }
-
-    function test_I12_commitment__after_activation_and_transfer__unchanged() external {
-        acceptGenesis();
-        registry.activate(modelId, OUTPUT, PROOF);
-        vm.prank(publisher);
-        registry.transferFrom(publisher, stranger, modelId);
         vm.assertEq(
-            abi.encode(registry.commitmentOf(modelId)), abi.encode(commitmentFor(circuitId, "digits")), "commitment"
+            accounts.account(address(accountCode), 0, block.chainid, address(models), modelId), expected, "ERC-6551"
         );
-        vm.assertTrue(registry.statusOf(modelId) == ModelStatus.PROVEN, "a transfer keeps the status");
+        ERC6551Account account = ERC6551Account(payable(expected));
+        (uint256 chainId, address contract_, uint256 tokenId) = account.token();
+        vm.assertTrue(
+            chainId == block.chainid && contract_ == address(models) && tokenId == modelId, "bound to the token"
+        );
+        vm.assertEq(account.owner(), publisher, "follows the owner");
+        vm.prank(publisher);
+        models.transferFrom(publisher, stranger, modelId);
+        vm.assertEq(account.owner(), stranger, "to whoever buys");
+        vm.expectRevert(abi.encodeWithSelector(IModelRegistry.UnknownModel.selector, 7));
+        models.createAccount(7);
+    }
+
+    function testFuzz_royaltyInfo__five_percent__to_the_publisher(uint256 price) external {
+        vm.prank(publisher);
+        models.transferFrom(publisher, stranger, modelId);
+        (address receiver, uint256 amount) = models.royaltyInfo(modelId, price);
+        vm.assertEq(receiver, publisher, "receiver");
+        vm.assertEq(amount, price / 20, "amount");
+    }
+
+    function test_supportsInterface__standards__by_their_ids() external view {
+        bytes4[4] memory ids = [bytes4(0x01ffc9a7), 0x80ac58cd, 0x2a55205a, 0xd28519b1];
+        for (uint256 i; i < ids.length; ++i) {
+            vm.assertTrue(models.supportsInterface(ids[i]), "ERC-165, ERC-721, ERC-2981, ERC-7992");
+        }
+        vm.assertTrue(type(IERC7992Registry).interfaceId == 0xd28519b1, "ERC-7992's registry");
+        vm.assertFalse(models.supportsInterface(0xffffffff), "nothing else");
+    }
+
+    function test_erc7992__getModel__in_the_words_of_the_standard() external {
+        (ERC7992Commitment memory found, bool deprecated, address owner) = models.getModel(modelId);
+        vm.assertEq(found.modelHash, keccak256("onnx"), "model");
+        vm.assertEq(found.circuitHash, keccak256(abi.encodePacked(circuitId)), "circuits");
+        vm.assertEq(found.vkHash, keccak256("digits"), "key");
+        vm.assertTrue(found.proofSystemId == 0x29e846df, "proof system");
+        vm.assertEq(found.uri, models.tokenURI(modelId), "uri");
+        vm.assertFalse(deprecated, "not deprecated");
+        vm.assertEq(owner, publisher, "owner");
+        proveModel(modelId);
+        vm.prank(publisher);
+        models.deprecateModel(modelId);
+        (, deprecated,) = models.getModel(modelId);
+        vm.assertTrue(deprecated, "deprecated");
+        vm.expectRevert(IModelRegistry.NotSupported.selector);
+        models.registerModel(found);
+        vm.expectRevert(IModelRegistry.NotSupported.selector);
+        models.updateModel(modelId, found);
     }
 
     function test_views__unknown_model__refused() external {
-        bytes memory unknown = abi.encodeWithSelector(IModelRegistry.UnknownModel.selector, 7);
-        vm.expectRevert(unknown);
-        registry.commitmentOf(7);
-        vm.expectRevert(unknown);
-        registry.circuitOf(7);
-        vm.expectRevert(unknown);
-        registry.genesisSeed(7);
-        vm.expectRevert(unknown);
-        registry.genesisInput(7);
-        vm.expectRevert(unknown);
-        registry.tokenURI(7);
-        vm.expectRevert(abi.encodeWithSelector(IERC721Errors.ERC721NonexistentToken.selector, 7));
-        registry.ownerOf(7);
-        vm.assertTrue(registry.statusOf(7) == ModelStatus.NONE, "status");
-        vm.assertEq(registry.provenModelOf(circuitId), 0, "no model is proven");
-        vm.expectRevert(abi.encodeWithSelector(IVerifierRouter.UnknownCircuit.selector, KEY));
-        registry.provenModelOf(KEY);
+        bytes[12] memory calls = [
+            abi.encodeCall(models.commitmentOf, (7)),
+            abi.encodeCall(models.circuitOf, (7)),
+            abi.encodeCall(models.genesisSeed, (7)),
+            abi.encodeCall(models.genesisInput, (7, circuitId)),
+            abi.encodeCall(models.missingGenesis, (7)),
+            abi.encodeCall(models.tokenURI, (7)),
+            abi.encodeCall(models.publisherOf, (7)),
+            abi.encodeCall(models.feeTermsOf, (7)),
+            abi.encodeCall(models.derivativeTermsOf, (7)),
+            abi.encodeCall(models.isClosed, (7)),
+            abi.encodeCall(models.mayProve, (7, prover)),
+            abi.encodeCall(models.royaltyInfo, (7, 1))
+        ];
+        for (uint256 i; i < calls.length; ++i) {
+            (bool success, bytes memory data) = address(models).staticcall(calls[i]);
+            vm.assertFalse(success, "answered");
+            vm.assertEq(data, abi.encodeWithSelector(IModelRegistry.UnknownModel.selector, 7), "refusal");
+        }
+        vm.assertTrue(models.statusOf(7) == ModelStatus.NONE, "status");
+        vm.assertEq(models.batchOf(7, circuitId), 0, "batch");
+        vm.expectRevert(abi.encodeWithSelector(IVerifierRouter.UnknownCircuit.selector, ANOTHER));
+        models.provenModelOf(ANOTHER);
     }
 
-    function test_constructor__router_without_code__refused() external {
-        vm.expectRevert(abi.encodeWithSelector(IModelRegistry.NotARouter.selector, stranger));
-        new ModelRegistry(IVerifierRouter(stranger));
+    function test_constructor__no_code_or_ages__refused() external {
+        IERC6551Registry accounts_ = IERC6551Registry(address(accounts));
+        vm.expectRevert(abi.encodeWithSelector(IModelRegistry.NotAContract.selector, stranger));
+        new ModelRegistry(IVerifierRouter(stranger), observer, accounts_, address(accountCode), 1, 2);
+        vm.expectRevert(abi.encodeWithSelector(IModelRegistry.NotAContract.selector, stranger));
+        new ModelRegistry(router, observer, IERC6551Registry(stranger), address(accountCode), 1, 2);
+        vm.expectRevert(abi.encodeWithSelector(IModelRegistry.NotAContract.selector, stranger));
+        new ModelRegistry(router, observer, accounts_, stranger, 1, 2);
+        vm.expectRevert(abi.encodeWithSelector(IModelRegistry.CommitmentAgesRefused.selector, 0, 2));
+        new ModelRegistry(router, observer, accounts_, address(accountCode), 0, 2);
+        vm.expectRevert(abi.encodeWithSelector(IModelRegistry.CommitmentAgesRefused.selector, 3, 2));
+        new ModelRegistry(router, observer, accounts_, address(accountCode), 3, 2);
+        // The observer is deployed after the registry.
+        new ModelRegistry(router, ITransferObserver(stranger), accounts_, address(accountCode), 1, 1);
     }
 
-    function acceptGenesis() private returns (bytes memory input) {
-        input = registry.genesisInput(modelId);
-        verifier.accept(registry.genesisSeed(modelId), input, OUTPUT, PROOF);
-    }
+    // --- words ----------------------------------------------------------------------------------
 
-    function expectPublication(bytes memory input) private {
-        vm.expectEmit(address(registry));
-        emit IModelRegistry.ProofPublished(bytes32(modelId), input, OUTPUT, PROOF);
-    }
-
-    function registryOf(VerifierClass class_) private returns (ModelRegistry) {
-        return new ModelRegistry(IVerifierRouter(address(new OneKeyRouter(class_, KEY))));
-    }
-
-    function twoModels(ModelRegistry other) private returns (uint256 first, uint256 second) {
-        first = other.register(commitmentFor("first", "digits"));
-        second = other.register(commitmentFor("second", "digits"));
-    }
-
-    function idOf(address registry_, address publisher_, ModelCommitment memory commitment)
-        private
-        view
-        returns (uint256)
-    {
-        return uint256(
-            keccak256(
-                abi.encode(
-                    keccak256("zkml.model.v1"), block.chainid, registry_, publisher_, keccak256(abi.encode(commitment))
-                )
-            )
-        );
-    }
-
-    function refuse(ModelCommitment memory commitment, bytes memory error_) private {
-        vm.expectRevert(error_);
-        registry.register(commitment);
+    /// @param shape 0: within the rules. Else anything that the type can hold.
+    function sane(FeeTerms calldata terms, uint8 shape) private pure returns (FeeTerms memory found) {
+        found = terms;
+        if (shape % 4 == 3) return found;
+        found.minModelFeePpm = uint32(within(found.minModelFeePpm, 0, HALF_PPM));
+        if (found.modelFee < found.minModelFee) {
+            (found.modelFee, found.minModelFee) = (found.minModelFee, found.modelFee);
+        }
     }
 }

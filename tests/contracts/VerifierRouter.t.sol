@@ -1,20 +1,26 @@
 // SPDX-License-Identifier: Apache-2.0
 pragma solidity 0.8.37;
 
-import {Market} from "tests/contracts/support/Market.sol";
+import {Routing} from "tests/contracts/support/Routing.sol";
 import {GasTeller, TripleVerifier} from "tests/contracts/support/VerifierDoubles.sol";
-import {CircuitSpec, IVerifierRouter, VerifierClass} from "verifier_contracts/src/IVerifierRouter.sol";
+import {
+    Attestation,
+    CircuitSpec,
+    IVerifierRouter,
+    Verdict,
+    VerifierClass
+} from "verifier_contracts/src/IVerifierRouter.sol";
 import {InputDomain, PackedTensors, TensorLayout} from "verifier_contracts/src/TensorLayout.sol";
 import {VerifierRouter} from "verifier_contracts/src/VerifierRouter.sol";
 
-contract VerifierRouterTest is Market {
+contract VerifierRouterTest is Routing {
     TripleVerifier private adapter = new TripleVerifier();
     bytes32 private constant KEY = keccak256("key");
     bytes32 private constant CONTEXT = keccak256("context");
     bytes32 private circuitId;
 
     function setUp() external {
-        deployMarket();
+        deployRouting();
         circuitId = router.add(specOf(address(adapter), KEY));
         adapter.accept(CONTEXT, INPUT, OUTPUT, PROOF);
     }
@@ -59,7 +65,7 @@ contract VerifierRouterTest is Market {
 
     function testFuzz_I4_id__any_field_changed__is_another_id(uint256 which) external {
         CircuitSpec memory spec = specOf(address(adapter), KEY);
-        which %= 14;
+        which %= 15;
         if (which == 0) spec.adapter = stranger;
         if (which == 1) spec.adapterCodeHash = KEY;
         if (which == 2) spec.verifyingKeyDigest = CONTEXT;
@@ -72,8 +78,9 @@ contract VerifierRouterTest is Market {
         if (which == 9) spec.domain.max++;
         if (which == 10) spec.gasLimit++;
         if (which == 11) spec.class_ = VerifierClass.UNVOUCHED;
-        if (which == 12) vm.chainId(1337);
-        VerifierRouter asked = which == 13 ? new VerifierRouter() : router;
+        if (which == 12) spec.weightCommitment = CONTEXT;
+        if (which == 13) vm.chainId(1337);
+        VerifierRouter asked = which == 14 ? newRouter() : router;
         vm.assertTrue(asked.circuitIdOf(spec) != circuitId, "id");
     }
 
@@ -83,12 +90,106 @@ contract VerifierRouterTest is Market {
         router.add(spec);
     }
 
-    function test_add__class_none_and_ceremony__refused() external {
+    function test_add__class_none__refused() external {
         CircuitSpec memory spec = specOf(address(adapter), KEY);
         spec.class_ = VerifierClass.NONE;
         refuse(spec, abi.encodeWithSelector(IVerifierRouter.ClassMissing.selector));
-        spec.class_ = VerifierClass.CEREMONY;
-        refuse(spec, abi.encodeWithSelector(IVerifierRouter.NoAuditedVerifier.selector, spec.adapterCodeHash));
+    }
+
+    function testFuzz_I14_add__tombstoned_circuit__never_again(address caller) external {
+        tombstone(circuitId);
+        CircuitSpec memory spec = specOf(address(adapter), KEY);
+        vm.prank(caller);
+        vm.expectRevert(abi.encodeWithSelector(IVerifierRouter.CircuitExists.selector, circuitId));
+        router.add(spec);
+        vm.assertEq(abi.encode(router.circuit(circuitId)), abi.encode(spec), "the entry stays on record");
+        vm.assertTrue(router.exists(circuitId) && router.isTombstoned(circuitId), "and so does the tombstone");
+    }
+
+    function test_tombstone__by_the_guardian__nothing_is_accepted_any_more() external {
+        router.verify(circuitId, CONTEXT, INPUT, OUTPUT, PROOF);
+        vm.assertFalse(router.isTombstoned(circuitId), "not yet");
+        vm.expectEmit(address(router));
+        emit IVerifierRouter.CircuitTombstoned(circuitId, "unsound");
+        tombstone(circuitId);
+        vm.assertTrue(router.isTombstoned(circuitId), "tombstoned");
+        vm.expectRevert(abi.encodeWithSelector(IVerifierRouter.CircuitIsTombstoned.selector, circuitId));
+        router.verify(circuitId, CONTEXT, INPUT, OUTPUT, PROOF);
+        adapter.turn(TripleVerifier.Mood.ACCEPTS_ALL);
+        vm.expectRevert(abi.encodeWithSelector(IVerifierRouter.CircuitIsTombstoned.selector, circuitId));
+        router.verify(circuitId, CONTEXT, INPUT, OUTPUT, PROOF);
+    }
+
+    function testFuzz_tombstone__by_anybody_else__refused(address caller) external {
+        vm.assume(caller != guardian);
+        vm.prank(caller);
+        vm.expectRevert(abi.encodeWithSelector(IVerifierRouter.NotGuardian.selector, caller, guardian));
+        router.tombstone(circuitId, "envy");
+        vm.prank(owner);
+        vm.expectRevert(abi.encodeWithSelector(IVerifierRouter.NotGuardian.selector, owner, guardian));
+        router.tombstone(circuitId, "no power of the owner's");
+    }
+
+    function test_tombstone__by_a_guardian_replaced__refused() external {
+        vm.prank(owner);
+        admin.setGuardian(stranger);
+        vm.prank(guardian);
+        vm.expectRevert(abi.encodeWithSelector(IVerifierRouter.NotGuardian.selector, guardian, stranger));
+        router.tombstone(circuitId, "revenge");
+        vm.prank(stranger);
+        router.tombstone(circuitId, "unsound");
+    }
+
+    function test_tombstone__twice_unknown_or_bad_reason__refused() external {
+        vm.startPrank(guardian);
+        vm.expectRevert(abi.encodeWithSelector(IVerifierRouter.UnknownCircuit.selector, KEY));
+        router.tombstone(KEY, "unsound");
+        vm.expectRevert(abi.encodeWithSelector(IVerifierRouter.TextOutOfRange.selector, 0, 256));
+        router.tombstone(circuitId, "");
+        vm.expectRevert(abi.encodeWithSelector(IVerifierRouter.TextOutOfRange.selector, 257, 256));
+        router.tombstone(circuitId, string(new bytes(257)));
+        router.tombstone(circuitId, string(new bytes(256)));
+        vm.expectRevert(abi.encodeWithSelector(IVerifierRouter.CircuitIsTombstoned.selector, circuitId));
+        router.tombstone(circuitId, "again");
+        vm.stopPrank();
+    }
+
+    function test_tombstone__one_circuit__no_other() external {
+        bytes32 other = router.add(specOf(address(adapter), keccak256("other")));
+        tombstone(circuitId);
+        vm.assertFalse(router.isTombstoned(other), "other");
+        router.verify(other, CONTEXT, INPUT, OUTPUT, PROOF);
+    }
+
+    function test_attest__last_word_of_each_attester__kept_and_told() external {
+        vm.warp(1_800_000_000);
+        vm.expectEmit(address(router));
+        emit IVerifierRouter.CircuitAttested(circuitId, stranger, Verdict.REBUILT, KEY, "ipfs://report");
+        vm.prank(stranger);
+        router.attest(circuitId, Verdict.REBUILT, KEY, "ipfs://report");
+        expectAttestation(stranger, Attestation(Verdict.REBUILT, 1_800_000_000, KEY));
+        expectAttestation(owner, Attestation(Verdict.NONE, 0, 0));
+        vm.warp(1_900_000_000);
+        vm.prank(stranger);
+        router.attest(circuitId, Verdict.REFUTED, CONTEXT, "");
+        expectAttestation(stranger, Attestation(Verdict.REFUTED, 1_900_000_000, CONTEXT));
+        router.verify(circuitId, CONTEXT, INPUT, OUTPUT, PROOF);
+    }
+
+    function test_attest__no_verdict_no_circuit_long_address__refused() external {
+        vm.expectRevert(abi.encodeWithSelector(IVerifierRouter.VerdictMissing.selector));
+        router.attest(circuitId, Verdict.NONE, KEY, "");
+        vm.expectRevert(abi.encodeWithSelector(IVerifierRouter.UnknownCircuit.selector, KEY));
+        router.attest(KEY, Verdict.REBUILT, KEY, "");
+        vm.expectRevert(abi.encodeWithSelector(IVerifierRouter.TextOutOfRange.selector, 257, 256));
+        router.attest(circuitId, Verdict.REBUILT, KEY, string(new bytes(257)));
+    }
+
+    function test_classOf_and_isTombstoned__unknown_circuit__nothing() external view {
+        vm.assertEq(uint256(router.classOf(KEY)), uint256(VerifierClass.NONE), "class");
+        vm.assertFalse(router.isTombstoned(KEY), "tombstone");
+        vm.assertEq(uint256(router.classOf(circuitId)), uint256(VerifierClass.LOCAL), "class of one that exists");
+        vm.assertEq(address(router.admin()), address(admin), "admin");
     }
 
     function testFuzz_add__class_local_elsewhere__refused(uint64 chain) external {
@@ -211,6 +312,9 @@ contract VerifierRouterTest is Market {
         adapter.turn(TripleVerifier.Mood.JUNK);
         vm.expectRevert(abi.encodeWithSelector(IVerifierRouter.UnexpectedReturnData.selector, circuitId, 32));
         router.verify(circuitId, CONTEXT, INPUT, OUTPUT, PROOF);
+        adapter.turn(TripleVerifier.Mood.HUGE_ANSWER);
+        vm.expectRevert(abi.encodeWithSelector(IVerifierRouter.UnexpectedReturnData.selector, circuitId, 100_000));
+        router.verify(circuitId, CONTEXT, INPUT, OUTPUT, PROOF);
         adapter.turn(TripleVerifier.Mood.BURNS_GAS);
         vm.expectRevert(abi.encodeWithSelector(IVerifierRouter.ProofRejected.selector, circuitId, ""));
         router.verify(circuitId, CONTEXT, INPUT, OUTPUT, PROOF);
@@ -266,6 +370,12 @@ contract VerifierRouterTest is Market {
     function refuse(CircuitSpec memory spec, bytes memory error_) private {
         vm.expectRevert(error_);
         router.add(spec);
+    }
+
+    function expectAttestation(address attester, Attestation memory expected) private view {
+        vm.assertEq(
+            abi.encode(router.attestationOf(circuitId, attester)), abi.encode(expected), "the attester's last word"
+        );
     }
 
     function refuseReplaced(bytes32 pinned) private {

@@ -21,16 +21,39 @@ from zkml.config.home import Home
 pytestmark = pytest.mark.e2e
 
 
+MODEL_FEE, PLATFORM_PPM, FLAT_FEE, MILLION = 500_000, 25_000, 10_000, 1_000_000
+
+
+def paid_jobs(report: dict) -> list[dict]:
+    """Return the jobs that were paid for: the honest three, and the one that was taken over."""
+    return [*report["jobs"], report["taken_over"]]
+
+
 def test_demo__from_nothing__three_jobs_paid_for_what_the_proofs_say(toured):
-    """Accuracy is at least 95 %, each output is the proof's, each job is paid exactly its fee."""
+    """Accuracy is at least 95 %, each output is the proof's, and each image gets the label it shows."""
     _, report = toured
     assert report["float_accuracy"] >= 0.95
     assert report["circuit_accuracy"] >= report["float_accuracy"] - 0.02
     assert len(report["jobs"]) == 3
-    assert {job["paid"] for job in report["jobs"]} == {"2500000"}
-    assert all(job["gas"] < 1_000_000 and job["prove_seconds"] > 0 for job in report["jobs"])
-    assert [job["predicted"] for job in report["jobs"]] == [job["label"] for job in report["jobs"]]
+    assert all(job["gas"] < 1_000_000 and job["prove_seconds"] > 0 for job in paid_jobs(report))
+    assert [job["predicted"] for job in paid_jobs(report)] == [job["label"] for job in paid_jobs(report)]
     assert not report["srs_is_secure"]
+
+
+def test_demo__prices__prover_model_and_platform_by_the_terms(toured):
+    """The prover gets what was on offer, the model its fee less the platform's part: the price."""
+    for job in paid_jobs(toured[1]):
+        cut = MODEL_FEE * PLATFORM_PPM // MILLION
+        assert 1_000_000 <= int(job["paid"]) <= 2_500_000
+        assert (int(job["revenue"]), int(job["platform"])) == (MODEL_FEE - cut, cut + FLAT_FEE)
+        assert int(job["price"]) == int(job["paid"]) + MODEL_FEE + FLAT_FEE
+
+
+def test_demo__auction__a_job_that_waits_pays_its_prover_more(toured):
+    """The three jobs are opened together and served one by one: each later claim finds a higher fee."""
+    fees = [int(job["paid"]) for job in toured[1]["jobs"]]
+    assert fees == sorted(fees)
+    assert fees[0] < fees[-1]
 
 
 def test_demo__six_lies__each_refused_by_its_own_check(toured):
@@ -56,26 +79,61 @@ def test_demo__six_lies__each_refused_by_its_own_check(toured):
     assert len(set(sent)) == 5
 
 
+def test_demo__broken_claims__cost_the_cheat_its_collateral_by_the_terms(toured):
+    """Who settles instead earns half of it; of the rest half is the treasury's and half burns."""
+    _, report = toured
+    taken, refunded = report["forfeits"]
+    assert (taken["job_id"], refunded["job_id"]) == (report["cheated_job"], report["refunded_job"])
+    assert (taken["ended"], refunded["ended"]) == ("settled by another prover", "refunded")
+    parts = ("amount", "bonus", "to_treasury", "to_burn")
+    assert [taken[part] for part in parts] == ["1000000", "500000", "250000", "250000"]
+    assert [refunded[part] for part in parts] == ["1000000", "0", "500000", "500000"]
+    assert report["forfeited"] == "2000000"
+    assert report["taken_over"]["job_id"] == report["cheated_job"]
+
+
 def test_demo__balances__move_by_the_terms_and_their_sums_agree(toured):
-    """Requester pays three fees, prover earns them, the cheat's collateral burns, escrow ends empty."""
+    """Requester pays four prices, who earned them has them, and the cheat's collateral is gone."""
     _, report = toured
     moved = {row["account"]: int(row["after"]) - int(row["before"]) for row in report["balances"]}
+    total = {
+        part: sum(int(job[part]) for job in paid_jobs(report))
+        for part in ("paid", "revenue", "platform", "price")
+    }
+    fines = {
+        part: sum(int(fine[part]) for fine in report["forfeits"])
+        for part in ("amount", "bonus", "to_treasury", "to_burn")
+    }
     assert moved == {
-        "publisher": 0,
-        "requester": -7_500_000,
-        "prover": 7_500_000,
-        "cheat": -1_000_000,
+        "publisher": total["revenue"],
+        "requester": -total["price"],
+        "prover": total["paid"] + fines["bonus"],
+        "cheat": -fines["amount"],
+        "platform": total["platform"] + fines["to_treasury"],
         "escrow": 0,
-        "burned": 1_000_000,
+        "income": 0,
+        "forfeits": 0,
+        "burned": fines["to_burn"],
     }
     assert report["sum_before"] == report["sum_after"]
-    assert report["forfeited"] == "1000000"
 
 
-def test_demo__all_four_jobs__pass_their_audit(toured):
-    """The audit accepts three paid jobs and the refunded one."""
+def test_demo__contracts__hold_what_they_owe_to_the_last_unit(toured):
+    """After everybody has pulled, the ledger is empty, and the prover registry holds exactly the stakes."""
     _, report = toured
-    jobs = [job["job_id"] for job in report["jobs"]] + [report["cheated_job"]]
+    ledger, provers = report["contracts"]
+    assert ledger == {"contract": "revenue ledger", "tokens": "0", "owed": "0"}
+    staked = sum(int(row["stake"]) for row in report["balances"])
+    assert provers == {"contract": "prover registry", "tokens": str(staked), "owed": str(staked)}
+    for row in report["balances"]:
+        assert int(row["after"]) == int(row["wallet"]) + int(row["credits"]) + int(row["stake"])
+        assert row["credits"] == "0"
+
+
+def test_demo__all_five_jobs__pass_their_audit(toured):
+    """The audit accepts three paid jobs, the one that was taken over and the refunded one."""
+    _, report = toured
+    jobs = [job["job_id"] for job in paid_jobs(report)] + [report["refunded_job"]]
     assert report["audits"] == dict.fromkeys(jobs, "accepted")
 
 

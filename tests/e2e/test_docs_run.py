@@ -15,7 +15,7 @@ pytestmark = pytest.mark.e2e
 ROOT = Path(__file__).parents[2]
 PAGES = ("docs/publisher.md", "docs/client.md", "docs/prover.md", "docs/auditor.md", "README.md")
 BIN = Path(sys.executable).parent
-TIMEOUT_SECONDS = 400
+TIMEOUT_SECONDS = 900
 # `make` needs the network, and the tour has tests of its own.
 NOT_RUN = re.compile(r"make\b|zkml demo\b")
 MARK = "@@@ step "

@@ -36,13 +36,20 @@ def test_journey__every_verb_with_json__one_object_that_fits_the_next(running_ho
     assert as_json(home, "audit", "proof", str(proof), "--bundle", bundle)["verdict"] == "accepted"
 
     assert as_json(home, "chain", "deploy")["chain_id"] == 31337
-    registered = as_json(home, "registry", "register", bundle)
+    dataset = ("--dataset-digest", toured[1]["dataset"])
+    registered = as_json(home, "registry", "register", bundle, *dataset)
     assert (registered["model_id"], registered["registered_now"]) == (model, False)
-    assert as_json(home, "registry", "show", model)["status"] == "PROVEN"
+    shown = as_json(home, "registry", "show", model)
+    assert (shown["status"], shown["fees"]["model_fee"]) == ("PROVEN", "0.500000 zUSD")
+    assert shown["dataset"] == "sha256:" + toured[1]["dataset"][2:]
     assert model in [found["model_id"] for found in as_json(home, "registry", "list")["models"]]
+    assert as_json(home, "verifier", "show", shown["circuit_id"])["class"] == "local"
+    assert as_json(home, "did", "resolve", model)["didDocument"]["id"] == shown["did"]
+    assert as_json(home, "lineage", "show", model)["models"][0]["model_id"] == model
 
     job = as_json(home, "job", "open", model, "--input", str(source), "--fee", "2.5")["job_id"]
     assert as_json(home, "job", "show", job)["status"] == "OPEN"
+    assert job in [found["job_id"] for found in as_json(home, "job", "list")["jobs"]]
     assert as_json(home, "audit", "job", job, code=4)["verdict"] == "inconclusive"
     previewed = as_json(home, "prover", "run", "--dry-run")["jobs"]
     assert {"job": job, "would": "claim"} in previewed
@@ -51,25 +58,81 @@ def test_journey__every_verb_with_json__one_object_that_fits_the_next(running_ho
     waited = as_json(home, "job", "wait", job)
     assert waited["verified"] is True
     assert waited["output_integers"] == proved["output_integers"]
+    assert waited["price"] == "3.010000 zUSD"
     assert as_json(home, "audit", "job", job, "--rebuild")["verdict"] == "accepted"
-    assert as_json(home, "prover", "withdraw")["withdrawn"] == "3.500000 zUSD"
+
+    assert as_json(home, "prover", "withdraw")["withdrawn"] == "2.500000 zUSD"
     assert as_json(home, "prover", "status")["markets"][0]["counts"]["settled"] >= 4
+    assert as_json(home, "revenue", "show", model)["holders_due"]["units"] == "487500"
+    as_json(home, "revenue", "claim", model)
+    as_json(home, "revenue", "collect-platform", model)
+    assert as_json(home, "revenue", "show", model)["holders_due"]["units"] == "0"
+    as_json(home, "revenue", "withdraw")
+    before = as_json(home, "prover", "status")["account"]
+    as_json(home, "prover", "stake", "2")
+    as_json(home, "prover", "unstake", "1")
+    after = as_json(home, "prover", "status")["account"]
+    assert units(after, "free") - units(before, "free") == 1_000_000
+    assert units(after, "leaving") - units(before, "leaving") == 1_000_000
+
+    cancelled = as_json(home, "job", "open", model, "--input", str(source), "--fee", "1")["job_id"]
+    assert as_json(home, "job", "cancel", cancelled)["status"] == "CANCELLED"
 
     assert as_json(home, "chain", "down") == {"stopped": True}
     assert nodes_of(home) == []
 
 
+def test_journey__tab__a_signed_request_is_paid_from_it_and_the_rest_comes_back(
+    running_home, toured, tmp_path
+):
+    """Open, sign, prove, verify, settle, close: what each prints is what the next one takes."""
+    home, bundle = running_home, str(running_home / "bundles" / "digits")
+    source, request, proof = (tmp_path / name for name in ("input.json", "request.json", "proof.json"))
+    source.write_text(json.dumps([0.5] * 64))
+    prover = as_json(home, "prover", "status")["account"]["account"]
+    opened = as_json(home, "tab", "open", toured[1]["model_id"], "--prover", prover, "--amount", "5")
+    tab = opened["tab_id"]
+    signed = as_json(home, "tab", "sign", tab, "--input", str(source), "--fee", "1", "--out", str(request))
+    assert signed["price"] == "1.510000 zUSD"
+    proved = as_json(home, "circuit", "prove", bundle, "--input", str(source), "--out", str(proof))
+    verified = as_json(home, "tab", "verify", str(request), str(proof))
+    assert (verified["verified"], verified["output_integers"]) == (True, proved["output_integers"])
+    assert as_json(home, "tab", "settle", str(request), str(proof), "--dry-run")["dry_run"] is True
+    assert as_json(home, "tab", "settle", str(request), str(proof))["prover_fee"] == "1.000000 zUSD"
+    assert as_json(home, "tab", "show", tab)["balance"] == "3.490000 zUSD"
+    assert [found["tab_id"] for found in as_json(home, "tab", "list")["tabs"]] == [tab]
+    assert as_json(home, "tab", "close", tab, "--as", "prover")["returned"] == "3.490000 zUSD"
+    assert as_json(home, "tab", "show", tab)["status"] == "CLOSED"
+
+
+def units(account, name) -> int:
+    """Return an amount such as 1.250000 zUSD in the token's smallest unit."""
+    return int(account[name].split()[0].replace(".", ""))
+
+
 DRY_RUNS = {
     "deploy": ("chain", "deploy"),
-    "register": ("registry", "register", "{bundle}"),
+    "register": ("registry", "register", "{bundle}", "--dataset-digest", "{dataset}"),
+    "set-fee": ("registry", "set-fee", "{model}", "--model-fee", "0.75"),
+    "set-derivatives": ("registry", "set-derivatives", "{model}", "--rate", "50000"),
+    "retire": ("registry", "retire", "{model}"),
+    "add": ("verifier", "add", "{bundle}"),
+    "tombstone": ("verifier", "tombstone", "{circuit}", "--reason", "a test"),
+    "attest": ("verifier", "attest", "{circuit}", "--verdict", "rebuilt", "--report", "{input}"),
     "open": ("job", "open", "{model}", "--input", "{input}", "--fee", "1"),
+    "rising": ("job", "open", "{model}", "--input", "{input}", "--min-fee", "1", "--max-fee", "2"),
+    "cancel": ("job", "cancel", "{job}"),
     "refund": ("job", "refund", "{job}"),
+    "stake": ("prover", "stake", "1"),
+    "unstake": ("prover", "unstake", "1"),
     "withdraw": ("prover", "withdraw"),
+    "claim": ("revenue", "claim", "{model}"),
+    "collect": ("revenue", "collect-platform", "{model}"),
 }
 
 
 def test_dry_run__of_everything_that_sends__sends_nothing(running_home, toured, tmp_path):
-    """With --dry-run the chain's height and every journal stay as they were."""
+    """With --dry-run the chain's height, the model, the jobs and the stake stay as they were."""
     home, model = running_home, toured[1]["model_id"]
     source = tmp_path / "input.json"
     source.write_text(json.dumps([0.25] * 64))
@@ -77,15 +140,24 @@ def test_dry_run__of_everything_that_sends__sends_nothing(running_home, toured, 
     served = as_json(home, "prover", "run", "--job", job)
     assert served["settled"] == 1
     later = as_json(home, "job", "open", model, "--input", str(source), "--fee", "1")["job_id"]
-    values = {"bundle": home / "bundles" / "digits", "model": model, "input": source, "job": later}
-    before = {name: as_json(home, "registry", "show", model) for name in ("model",)}
+    shown = as_json(home, "registry", "show", model)
+    values = {
+        "bundle": home / "bundles" / "digits",
+        "model": model,
+        "circuit": shown["circuit_id"],
+        "dataset": toured[1]["dataset"],
+        "input": source,
+        "job": later,
+    }
+    stake = as_json(home, "prover", "status")["account"]
     height = _height(home)
     for argv in DRY_RUNS.values():
         planned = as_json(home, *(part.format(**values) for part in argv), "--dry-run")
         assert planned["dry_run"] is True
     assert _height(home) == height
-    assert as_json(home, "registry", "show", model) == before["model"]
+    assert as_json(home, "registry", "show", model) == shown
     assert as_json(home, "job", "show", later)["status"] == "OPEN"
+    assert as_json(home, "prover", "status")["account"] == stake
 
 
 def _height(home) -> int:

@@ -13,8 +13,11 @@ from eth_account import Account
 from eth_account.signers.local import LocalAccount
 
 from marketplace.jobs import JobManagerBinding
+from marketplace.revenue import RevenueLedgerBinding
+from marketplace.tabs import TabsBinding
 from marketplace.tokens import PaymentToken
 from registry.models import ModelRegistryBinding
+from registry.provers import ProverRegistryBinding
 from verifier_contracts.artifacts import ContractArtifact
 from verifier_contracts.bindings import BoundContract
 from verifier_contracts.compiler import compile_sources
@@ -26,9 +29,11 @@ from zkml.adapters.evm.answers import TransactionReceipt
 from zkml.adapters.evm.rpc import Chain
 from zkml.adapters.keys.dev_keys import dev_account
 from zkml.core.digests import keccak256
-from zkml.core.identifiers import CircuitSpec, JobSpec, ModelCommitment, VerifierClass, proof_system_id
+from zkml.core.identifiers import CircuitSpec, FeeTerms, ModelCommitment, VerifierClass, proof_system_id
+from zkml.core.market_identifiers import JobSpec
 from zkml.core.records import from_hex
 from zkml.core.tensors import InputDomain, TensorLayout, input_commitment, instances_of, pack
+from zkml.wiring import bind
 
 LAYOUT = TensorLayout(input_count=11, input_bytes=2, output_count=2, output_bytes=4)
 DOMAIN = InputDomain(minimum=-300, maximum=700)
@@ -103,23 +108,55 @@ class Market:
     token: PaymentToken
     router: VerifierRouter
     registry: ModelRegistryBinding
+    provers: ProverRegistryBinding
+    ledger: RevenueLedgerBinding
     jobs: JobManagerBinding
+    tabs: TabsBinding
     spec: CircuitSpec
     circuit_id: bytes
+    batch_circuit_id: bytes
     commitment: ModelCommitment
     model_id: int
 
     def funded(self, units: int = 100 * ONE_TOKEN) -> LocalAccount:
-        """Return a fresh account with ether, tokens and an allowance."""
+        """Return a fresh account with ether, tokens and an allowance for the ledger."""
         account = new_account(self.chain)
         self.token.mint(self.deployer, account.address, units)
-        self.token.approve(account, self.jobs.address, units)
+        self.token.approve(account, self.ledger.address, units)
         return account
 
-    def job_spec(self, packed_input: bytes, *, fee: int = 2 * ONE_TOKEN, seconds: int = 600) -> JobSpec:
-        """Return a job for the proven model."""
-        deadline = self.chain.now() + seconds
-        return JobSpec(self.model_id, input_commitment(packed_input), "", fee, deadline)
+    def enrolled(self, stake: int = 100 * ONE_TOKEN) -> LocalAccount:
+        """Return a fresh account that is registered as a prover with a stake."""
+        account = new_account(self.chain)
+        self.token.mint(self.deployer, account.address, stake)
+        self.token.approve(account, self.provers.address, stake)
+        self.provers.register(account, "", [self.spec.proof_system_id])
+        self.provers.stake(account, stake)
+        return account
+
+    def job_spec(
+        self,
+        packed_input: bytes,
+        *,
+        fee: int = 2 * ONE_TOKEN,
+        max_fee: int | None = None,
+        seconds: int = 600,
+        claim_seconds: int = 60,
+        ramp_seconds: int = 0,
+    ) -> JobSpec:
+        """Return a job for the proven model; the prover's fee is fixed unless `max_fee` is given."""
+        return JobSpec(
+            model_id=self.model_id,
+            circuit_id=self.circuit_id,
+            input_commitment=input_commitment(packed_input),
+            input_uri="",
+            min_prover_fee=fee,
+            max_prover_fee=fee if max_fee is None else max_fee,
+            max_total=10 * ONE_TOKEN,
+            ramp_seconds=ramp_seconds,
+            claim_seconds=claim_seconds,
+            deadline=self.chain.now() + seconds,
+        )
 
 
 def example_input(start: int = 0) -> bytes:
@@ -131,38 +168,47 @@ EXAMPLE_OUTPUT = pack([-5, 70_000], LAYOUT.output_bytes)
 
 
 def build_market(chain: Chain, folder: Path) -> Market:
-    """Deploy everything and prove one model."""
+    """Deploy everything and prove one model, which has a circuit for one input and one for two."""
     deployer = dev_account(chain.chain_id)
     deployment = deploy_core(chain, deployer, folder=folder)
-    router = VerifierRouter(chain, deployment.router.address)
-    registry = ModelRegistryBinding(chain, deployment.registry.address)
+    bound = bind(chain, deployment)
     adapter = deploy_contract(chain, deployer, compile_hash_verifier())
     spec = CircuitSpec(
         adapter=adapter.address,
         adapter_code_hash=from_hex(adapter.code_hash),
         verifying_key_digest=keccak256(b"key"),
+        weight_commitment=bytes(32),
         proof_system_id=proof_system_id("hash-v1"),
         layout=LAYOUT,
         domain=DOMAIN,
         gas_limit=200_000,
         verifier_class=VerifierClass.LOCAL,
     )
-    circuit_id, _ = router.add(deployer, spec)
+    circuit_id, _ = bound.router.add(deployer, spec)
+    two_inputs = TensorLayout(2 * LAYOUT.input_count, 2, 2 * LAYOUT.output_count, 4)
+    batch_spec = spec._replace(layout=two_inputs, verifying_key_digest=keccak256(b"batch key"))
+    batch_circuit_id, _ = bound.router.add(deployer, batch_spec)
     digests = [keccak256(name) for name in (b"onnx", b"settings", b"manifest")]
-    commitment = ModelCommitment(circuit_id, *digests, "bafkreitest", "a model")
-    model_id, _ = registry.register(deployer, commitment)
-    genesis = registry.genesis(model_id)
-    registry.activate(deployer, model_id, EXAMPLE_OUTPUT, proof_of(genesis.packed_input, EXAMPLE_OUTPUT))
+    circuits = (circuit_id, batch_circuit_id)
+    commitment = ModelCommitment(circuits, *digests, bytes(32), bytes(32), 0, "bafkreitest", "a model", "MIT")
+    model_id, _ = bound.registry.register(deployer, commitment, FeeTerms(model_fee=ONE_TOKEN))
+    for circuit, output in ((circuit_id, EXAMPLE_OUTPUT), (batch_circuit_id, 2 * EXAMPLE_OUTPUT)):
+        genesis = bound.registry.genesis(model_id, circuit)
+        bound.registry.activate(deployer, model_id, circuit, output, proof_of(genesis.packed_input, output))
     return Market(
         chain=chain,
         deployment=deployment,
         deployer=deployer,
-        token=PaymentToken(chain, deployment.token.address, decimals=6, symbol="zUSD"),
-        router=router,
-        registry=registry,
-        jobs=JobManagerBinding(chain, deployment.manager.address, from_block=deployment.block),
+        token=bound.token,
+        router=bound.router,
+        registry=bound.registry,
+        provers=bound.provers,
+        ledger=bound.ledger,
+        jobs=bound.manager,
+        tabs=bound.tabs,
         spec=spec,
         circuit_id=circuit_id,
+        batch_circuit_id=batch_circuit_id,
         commitment=commitment,
         model_id=model_id,
     )

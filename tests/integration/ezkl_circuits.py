@@ -1,4 +1,4 @@
-"""Two circuits small enough to compile in a test run, and a shortcut to a proof of one."""
+"""Circuits small enough to compile in a test run, and a proof of each."""
 
 import dataclasses
 import functools
@@ -10,6 +10,7 @@ import onnx
 import pytest
 from onnx import TensorProto, helper, numpy_helper
 
+from circuits.batches import pack_batch
 from circuits.bundle import Bundle
 from circuits.port import CompileRequest, ProofSystem, WitnessResult
 from circuits.srs import SrsStore
@@ -85,6 +86,34 @@ def lab(activation: str = "Relu") -> Lab:
     witness = system.witness(bundle, packed, directory / "witness.json")
     proof = system.prove(bundle, witness).proof
     return Lab(system, bundle, witness, proof, model, srs, directory)
+
+
+@functools.cache
+def committed_lab(seed: int) -> Lab:
+    """Compile a model of one architecture with committed weights, once per test run for each seed."""
+    directory = Path(_shared_directory().name) / f"committed-{seed}"
+    directory.mkdir()
+    srs = SrsStore(directory.parent / "srs")
+    system = open_system("ezkl")
+    model = write_mlp(directory / "model.onnx", seed=seed)
+    bundle = system.compile(request(directory, model, srs, weights="committed"))
+    packed = system.quantize_input(bundle, SAMPLES[0])
+    witness = system.witness(bundle, packed, directory / "witness.json")
+    return Lab(system, bundle, witness, system.prove(bundle, witness).proof, model, srs, directory)
+
+
+@functools.cache
+def batch_lab(inputs: int = 2) -> Lab:
+    """Compile a batch of the ReLU model and prove its first samples, once per test run."""
+    one = lab("Relu")
+    directory = Path(_shared_directory().name) / f"batch-{inputs}"
+    directory.mkdir()
+    bundle = one.system.compile_batch(one.bundle, inputs, directory / "bundle", one.srs)
+    packed = [one.system.quantize_input(one.bundle, sample) for sample in SAMPLES[:inputs]]
+    whole = pack_batch(bundle.manifest, packed)
+    witness = one.system.witness(bundle, whole, directory / "witness.json")
+    proof = one.system.prove(bundle, witness).proof
+    return Lab(one.system, bundle, witness, proof, one.onnx, one.srs, directory)
 
 
 @pytest.fixture(scope="session")

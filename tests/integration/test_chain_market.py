@@ -28,9 +28,10 @@ from zkml.adapters.evm.anvil import Anvil
 from zkml.adapters.evm.replacement import call_of, spend_nonce
 from zkml.adapters.evm.rpc import Chain
 from zkml.adapters.evm.timetravel import pass_time
-from zkml.core import identifiers, tensors
+from zkml.core import identifiers, market_identifiers, tensors
 from zkml.core.digests import keccak256
-from zkml.core.job_machine import JobStatus, collateral_for, status_of
+from zkml.core.job_machine import JobStatus, status_of
+from zkml.core.pricing import collateral_for
 from zkml.core.records import from_hex
 from zkml.errors import (
     BindingError,
@@ -45,10 +46,12 @@ from zkml.errors import (
     LayoutError,
     MarketError,
     NotClaimantError,
+    NotOwnerError,
     NotRegisteredError,
     ProofRejectedError,
+    ProverRefusedError,
     RegistryError,
-    RevertedError,
+    StakeError,
     TransactionTimeoutError,
     UnsuitableCircuitError,
     WrongChainError,
@@ -81,7 +84,9 @@ def requester(market):
 
 @pytest.fixture(scope="module")
 def prover(market):
-    return market.funded(1000 * ONE_TOKEN)
+    account = market.enrolled(500 * ONE_TOKEN)
+    market.token.mint(market.deployer, account.address, 1000 * ONE_TOKEN)
+    return account
 
 
 def open_job(market, requester, *, packed_input=None, **terms):
@@ -128,47 +133,47 @@ def test_expand_input__computed_here__equals_the_chains(market, seed):
 
 
 def test_job_id_and_context__computed_here__equal_the_managers(market, requester, prover):
-    """Job ids and contexts are those Python computes from requester, nonce, spec and prover."""
-    nonce = market.jobs.contract.call("nonces", requester.address)
+    """Job ids and contexts are those Python computes from requester, nonce, spec and payee."""
+    nonce = market.jobs.nonces_of(requester.address)
     job_id, spec, _ = open_job(market, requester)
     where = (market.chain.chain_id, market.jobs.address)
-    assert job_id == identifiers.job_id(*where, requester.address, nonce, spec)
-    assert market.jobs.contract.call("contextOf", job_id) == identifiers.job_context(
-        *where, job_id, "0x" + "00" * 20
-    )
-    market.jobs.claim(prover, job_id)
-    assert market.jobs.contract.call("contextOf", job_id) == market.jobs.context_of(job_id, prover.address)
+    assert job_id == market_identifiers.job_id(*where, requester.address, nonce, spec)
+    found = market.jobs.contract.call("contextOf", job_id, prover.address)
+    assert found == market.jobs.context_of(job_id, prover.address)
 
 
-@pytest.mark.parametrize("fee", [1, 9_999_999, 10_000_000, 10_000_001, 123_456_789])
-def test_collateral__computed_here__equals_the_managers(market, fee):
+@pytest.mark.parametrize("price", [1, 9_999_999, 10_000_000, 10_000_001, 123_456_789])
+def test_collateral__computed_here__equals_the_managers(market, price):
     """The rounding of collateral is the same on both sides."""
     terms = market.jobs.terms()
     assert terms == JobTerms()
-    assert market.jobs.collateral_for(fee) == collateral_for(
-        fee, int(terms.min_collateral), terms.collateral_ppm
-    )
+    expected = collateral_for(price, int(terms.min_collateral), terms.collateral_ppm)
+    assert market.jobs.collateral_for(price) == expected
 
 
 # --- the paths of a job ----------------------------------------------------------------------------
 
 
 def test_settle__accepted_proof__pays_the_prover_and_leaves_the_evidence(market, requester, prover):
-    """Fee and collateral are credited in the settling transaction, and the chain keeps all evidence."""
-    token, jobs = market.token, market.jobs
-    held = token.balance_of(jobs.address)
+    """The fee is credited and the stake free in the settling transaction, and the chain keeps all evidence."""
+    token, jobs, ledger = market.token, market.jobs, market.ledger
+    held = token.balance_of(ledger.address)
     job_id, spec, receipt = open_job(market, requester)
-    assert token.balance_of(jobs.address) == held + spec.fee
+    facts = jobs.facts(job_id)
+    assert token.balance_of(ledger.address) == held + facts.escrow
     request = jobs.events.request(job_id)
     assert from_hex(request.input) == example_input()
     assert (request.opened_transaction, request.opened_block) == (receipt.transaction, receipt.block)
-    collateral = jobs.facts(job_id).collateral
     assert jobs.events.claim_of(job_id) is None
 
+    stake = market.provers.stake_of(prover.address)
     jobs.claim(prover, job_id)
-    before = jobs.credits_of(prover.address)
+    collateral = jobs.events.claim_of(job_id).collateral
+    assert market.provers.stake_of(prover.address).locked == stake.locked + collateral
+    before = ledger.credits_of(prover.address)
     settled = settle(market, prover, job_id)
-    assert jobs.credits_of(prover.address) == before + spec.fee + collateral
+    assert ledger.credits_of(prover.address) == before + spec.max_prover_fee
+    assert market.provers.stake_of(prover.address) == stake
     assert jobs.status(job_id) is JobStatus.SETTLED
 
     found = jobs.events.settlements_of(job_id)
@@ -178,30 +183,23 @@ def test_settle__accepted_proof__pays_the_prover_and_leaves_the_evidence(market,
     assert (data.packed_input, data.proof) == (example_input(), proof_of(example_input(), EXAMPLE_OUTPUT))
     assert data.sender == prover.address == jobs.events.claim_of(job_id).prover
 
-    balance = token.balance_of(prover.address)
-    owed = jobs.credits_of(prover.address)
-    jobs.withdraw(prover)
-    assert token.balance_of(prover.address) == balance + owed
-    with pytest.raises(MarketError):
-        jobs.withdraw(prover)
 
-
-def test_cancel__open_job__gives_the_fee_back(market, requester, prover):
+def test_cancel__open_job__gives_the_escrow_back(market, requester, prover):
     """Only the requester takes an unclaimed job back, and a claimed one nobody."""
-    job_id, spec, _ = open_job(market, requester)
+    job_id, _, _ = open_job(market, requester)
     with pytest.raises(MarketError, match="NotRequester"):
         market.jobs.cancel(prover, job_id)
-    before = market.jobs.credits_of(requester.address)
+    before, escrow = market.ledger.credits_of(requester.address), market.jobs.facts(job_id).escrow
     market.jobs.cancel(requester, job_id)
-    assert market.jobs.credits_of(requester.address) == before + spec.fee
+    assert market.ledger.credits_of(requester.address) == before + escrow
     assert market.jobs.events.end_of(job_id).outcome is JobStatus.CANCELLED
     with pytest.raises(InvalidTransitionError):
         market.jobs.claim(prover, job_id)
 
 
-def test_refund__expired_claim__returns_the_fee_and_forfeits_the_collateral(market, requester, prover):
-    """After the deadline the fee goes back, the collateral is forfeited and burned, and no proof helps."""
-    jobs = market.jobs
+def test_refund__expired_claim__returns_the_price_and_forfeits_the_collateral(market, requester, prover):
+    """After the deadline the price goes back, the collateral is forfeited, and no proof helps."""
+    jobs, provers = market.jobs, market.provers
     job_id, spec, _ = open_job(market, requester)
     jobs.claim(prover, job_id)
     with pytest.raises(InvalidTransitionError):
@@ -209,13 +207,15 @@ def test_refund__expired_claim__returns_the_fee_and_forfeits_the_collateral(mark
     pass_time(market.chain, spec.deadline - market.chain.now() + 1)
     with pytest.raises(JobExpiredError):
         settle(market, prover, job_id)
-    owed, forfeits = jobs.credits_of(requester.address), jobs.forfeits()
+    owed, forfeits = market.ledger.credits_of(requester.address), sum(provers.forfeits())
     jobs.refund(prover, job_id)
-    assert jobs.credits_of(requester.address) == owed + spec.fee
-    assert jobs.forfeits() == forfeits + jobs.facts(job_id).collateral
-    assert jobs.events.end_of(job_id).forfeited == jobs.facts(job_id).collateral
-    jobs.burn_forfeits(requester)
-    assert jobs.forfeits() == 0
+    assert market.ledger.credits_of(requester.address) == owed + jobs.facts(job_id).price
+    collateral = jobs.events.claim_of(job_id).collateral
+    assert sum(provers.forfeits()) == forfeits + collateral
+    assert jobs.events.end_of(job_id).forfeited == collateral
+    provers.burn_forfeits(requester)
+    provers.collect_forfeits(requester)
+    assert provers.forfeits() == (0, 0)
     with pytest.raises(InvalidTransitionError):
         jobs.refund(prover, job_id)
 
@@ -227,10 +227,12 @@ def test_status__along_every_path__is_the_same_here_and_on_chain(market, request
     cancelled, _, _ = open_job(market, requester)
     claimed, spec, _ = open_job(market, requester, seconds=900)
     left, _, _ = open_job(market, requester, seconds=900)
+    taken, _, _ = open_job(market, requester, seconds=900)
+    rival = market.enrolled()
     seen = set()
 
     def agree():
-        for job_id in (settled, cancelled, claimed, left):
+        for job_id in (settled, cancelled, claimed, left, taken):
             block = market.chain.block("latest")
             facts = jobs.facts(job_id, block=block.number)
             on_chain = JobStatus(jobs.contract.call("statusOf", job_id, block=block.number))
@@ -238,10 +240,14 @@ def test_status__along_every_path__is_the_same_here_and_on_chain(market, request
             seen.add(on_chain)
 
     agree()
-    for job_id in (settled, claimed):
+    for job_id in (settled, claimed, taken):
         jobs.claim(prover, job_id)
     settle(market, prover, settled)
     jobs.cancel(requester, cancelled)
+    agree()
+    pass_time(market.chain, 61)
+    agree()
+    jobs.reclaim(rival, taken)
     agree()
     for target in (spec.deadline, spec.deadline + 1):
         market.chain.send_once("evm_setNextBlockTimestamp", [target])
@@ -274,10 +280,10 @@ def test_settle__a_lie__is_refused_and_moves_nothing(market, requester, prover, 
     """A changed output, input or proof is refused before it is sent, with the error of its kind."""
     job_id, _, _ = open_job(market, requester)
     market.jobs.claim(prover, job_id)
-    before = (market.jobs.credits_of(prover.address), market.chain.nonce(prover.address))
+    before = (market.ledger.credits_of(prover.address), market.chain.nonce(prover.address))
     with pytest.raises(error):
         settle(market, prover, job_id, **change)
-    assert (market.jobs.credits_of(prover.address), market.chain.nonce(prover.address)) == before
+    assert (market.ledger.credits_of(prover.address), market.chain.nonce(prover.address)) == before
     assert market.jobs.status(job_id) is JobStatus.CLAIMED
 
 
@@ -285,11 +291,30 @@ def test_settle__by_another_prover__is_refused(market, requester, prover):
     """A good proof pays only who claimed the job."""
     job_id, _, _ = open_job(market, requester)
     market.jobs.claim(prover, job_id)
-    thief = market.funded()
+    thief = market.enrolled()
     with pytest.raises(NotClaimantError):
         settle(market, thief, job_id)
     with pytest.raises(InvalidTransitionError):
         market.jobs.claim(thief, job_id)
+
+
+def test_claim__without_standing__has_errors_of_its_own(market, requester, prover):
+    """Whoever is not named, not registered or has too little stake is told which."""
+    spec = market.job_spec(example_input())._replace(provers=(prover.address,))
+    named, _ = market.jobs.open(requester, spec, example_input())
+    poor = market.enrolled(ONE_TOKEN - 1)
+    with pytest.raises(ProverRefusedError, match="ProverNotNamed"):
+        market.jobs.claim(poor, named)
+    assert (market.jobs.is_named(named, prover.address), market.jobs.is_named(named, poor.address)) == (
+        True,
+        False,
+    )
+    market.jobs.claim(prover, named)
+    job_id, _, _ = open_job(market, requester)
+    with pytest.raises(StakeError, match="StakeTooLow"):
+        market.jobs.claim(poor, job_id)
+    with pytest.raises(ProverRefusedError, match="NotRegistered"):
+        market.jobs.claim(requester, job_id)
 
 
 def test_open__bad_requests__have_errors_of_their_own(market, requester):
@@ -298,13 +323,19 @@ def test_open__bad_requests__have_errors_of_their_own(market, requester):
     outside = tensors.pack([701] * LAYOUT.input_count, LAYOUT.input_bytes)
     cases = [
         (good._replace(model_id=5), example_input(), UnsuitableCircuitError),
-        (good._replace(fee=0), example_input(), MarketError),
+        (good._replace(circuit_id=market.batch_circuit_id), example_input(), UnsuitableCircuitError),
+        (good._replace(min_prover_fee=0), example_input(), MarketError),
+        (good._replace(max_prover_fee=good.min_prover_fee - 1), example_input(), MarketError),
+        (good._replace(ramp_seconds=10**6), example_input(), MarketError),
+        (good._replace(claim_seconds=1), example_input(), MarketError),
+        (good._replace(provers=(market.deployer.address,) * 9), example_input(), MarketError),
+        (good._replace(max_total=good.max_prover_fee), example_input(), MarketError),
         (good._replace(deadline=market.chain.now() + 1), example_input(), MarketError),
         (good._replace(input_commitment=bytes(32)), example_input(), BindingError),
         (good, b"", MarketError),
         (market.job_spec(outside), outside, DomainError),
         (market.job_spec(b"\x00"), b"\x00", LayoutError),
-        (good._replace(fee=10**15), example_input(), InsufficientFundsError),
+        (good._replace(max_prover_fee=10**15, max_total=10**16), example_input(), InsufficientFundsError),
     ]
     for spec, packed_input, error in cases:
         with pytest.raises(error):
@@ -317,8 +348,8 @@ def test_open__without_allowance_or_tokens__says_what_to_do(market):
     with pytest.raises(InsufficientFundsError, match="ERC20InsufficientAllowance") as caught:
         open_job(market, poor)
     assert "approve" in caught.value.hint
-    assert market.token.ensure_allowance(poor, market.jobs.address, 10 * ONE_TOKEN) is not None
-    assert market.token.ensure_allowance(poor, market.jobs.address, 10 * ONE_TOKEN) is None
+    assert market.token.ensure_allowance(poor, market.ledger.address, 10 * ONE_TOKEN) is not None
+    assert market.token.ensure_allowance(poor, market.ledger.address, 10 * ONE_TOKEN) is None
     with pytest.raises(InsufficientFundsError, match="ERC20InsufficientBalance"):
         open_job(market, poor)
     with pytest.raises(InsufficientFundsError, match=r"expected 1\.000000 zUSD to claim"):
@@ -349,46 +380,9 @@ def test_unknown_things__are_not_found(market, prover):
         market.registry.proven_model_of(bytes(32))
 
 
-def test_registry__twice_or_unfounded__is_refused(market, prover):
-    """A model is registered once, for a known circuit, and proven once per circuit."""
-    with pytest.raises(RegistryError, match="ModelExists"):
-        market.registry.register(market.deployer, market.commitment)
-    with pytest.raises(NotRegisteredError):
-        market.registry.register(prover, market.commitment._replace(circuit_id=bytes(32)))
-    copy, _ = market.registry.register(prover, market.commitment)
-    genesis = market.registry.genesis(copy)
-    assert genesis.seed != market.registry.genesis(market.model_id).seed
-    with pytest.raises(RegistryError, match="CircuitTaken"):
-        market.registry.activate(prover, copy, EXAMPLE_OUTPUT, proof_of(genesis.packed_input, EXAMPLE_OUTPUT))
-
-
-def test_registry__squatter_of_a_verifying_key__blocks_no_publisher(market, prover):
-    """Who has a model proven under the digest of somebody else's key, with any verifier, is in nobody's way."""
-    key = keccak256(b"the key of an honest publisher")
-    code = "0x60016000f3"  # its code is one STOP: it accepts anything
-    evil = transactions.send(
-        market.chain, prover, transactions.Call(None, from_hex(code), "deploy a verifier")
-    ).contract
-    honest = market.spec._replace(verifying_key_digest=key)
-    squatted, _ = market.router.add(
-        prover, honest._replace(adapter=evil, adapter_code_hash=market.chain.code_hash(evil))
-    )
-    squatter, _ = market.registry.register(prover, market.commitment._replace(circuit_id=squatted))
-    market.registry.activate(prover, squatter, EXAMPLE_OUTPUT, b"no proof at all")
-    assert market.registry.proven_model_of(squatted) == squatter
-
-    circuit, _ = market.router.add(market.deployer, honest)
-    model, _ = market.registry.register(market.deployer, market.commitment._replace(circuit_id=circuit))
-    genesis = market.registry.genesis(model)
-    market.registry.activate(
-        market.deployer, model, EXAMPLE_OUTPUT, proof_of(genesis.packed_input, EXAMPLE_OUTPUT)
-    )
-    assert market.registry.proven_model_of(circuit) == model
-
-
 def test_mint__by_a_stranger__is_refused(market, prover):
     """The local token is minted by its deployer alone."""
-    with pytest.raises(RevertedError, match="OwnableUnauthorizedAccount"):
+    with pytest.raises(NotOwnerError, match="OwnableUnauthorizedAccount"):
         market.token.mint(prover, prover.address, 1)
 
 
@@ -422,7 +416,8 @@ def test_requests__one_broken_job_among_good_ones__is_left_out(market, requester
     def lie(*arguments, **options):
         for event in find_events(*arguments, **options):
             if event.arguments["jobId"] == opened[1]:
-                event.arguments["inputUri"] = "x" * 257
+                spec = list(event.arguments["spec"])
+                event.arguments["spec"] = (*spec[:3], "x" * 257, *spec[4:])
             yield event
 
     monkeypatch.setattr(market.jobs.contract, "find_events", lie)
@@ -568,7 +563,7 @@ def test_spend_nonce__another_transaction_was_first__is_void_itself(market, prov
 def test_send__reverts_after_it_was_signed__explains_why(market, requester, prover):
     """A transaction that loses a race on chain fails with the contract's own reason."""
     job_id, _, _ = open_job(market, requester)
-    rival = market.funded()
+    rival = market.enrolled()
     with pytest.raises(InvalidTransitionError, match="WrongStatus") as caught:
         market.jobs.claim(prover, job_id, on_signed=lambda _: market.jobs.claim(rival, job_id))
     assert market.chain.receipt(caught.value.context["transaction"]).succeeded is False
@@ -693,8 +688,8 @@ def test_deploy_core__interrupted__goes_on_where_it_stopped(market, tmp_path, su
         load_deployment(tmp_path, market.chain)
     before = market.chain.nonce(market.deployer.address)
     deployment = deploy_core(market.chain, market.deployer, folder=tmp_path)
-    assert market.chain.nonce(market.deployer.address) == before + 4 - survivors
-    assert f"at {deployment.router.address}" == finished[0]
+    assert market.chain.nonce(market.deployer.address) == before + 13 - survivors
+    assert f"at {deployment.timelock.address}" == finished[0]
     assert [path.name for path in tmp_path.iterdir()] == [deployment_path(tmp_path, market.chain).name]
 
 

@@ -1,34 +1,24 @@
-"""The requester's side on a real chain: money moves only as asked, and an output only with its proof."""
+"""The requester's side on a real chain: money moves only as asked."""
 
-import dataclasses
 from collections.abc import Iterator
 
 import pytest
-from chain_fixtures import DOMAIN, EXAMPLE_OUTPUT, LAYOUT, ONE_TOKEN, build_market, example_input, proof_of
+from chain_fixtures import DOMAIN, EXAMPLE_OUTPUT, LAYOUT, ONE_TOKEN
+from client_lab import ESCROW, FEE, INPUT, LOCAL, Lab, start_lab
 from eth_account.signers.local import LocalAccount
 
-from verifier_contracts.artifacts import load_artifact
-from zkml import wiring
-from zkml.adapters.evm import abi, transactions
-from zkml.adapters.evm.answers import Log, Transaction
-from zkml.adapters.evm.anvil import Anvil
-from zkml.adapters.evm.rpc import Chain
+from zkml.adapters.evm import transactions
 from zkml.adapters.evm.timetravel import pass_time
 from zkml.client import (
-    OpenedJob,
-    OpeningJournal,
     cancel,
-    checked_commitment,
-    open_job,
     read_output,
     refund,
     resume_openings,
     wait_for_settlement,
     withdraw,
 )
-from zkml.client.openings import INSECURE_SRS, PUBLIC_FOR_EVER, check_model
-from zkml.core.digests import keccak256
-from zkml.core.identifiers import VerifierClass, circuit_id, model_id
+from zkml.client.openings import INSECURE_SRS, PUBLIC_FOR_EVER
+from zkml.core.identifiers import VerifierClass
 from zkml.core.job_machine import JobStatus
 from zkml.core.progress import ProgressEvent
 from zkml.core.records import to_hex
@@ -37,6 +27,7 @@ from zkml.errors import (
     BindingError,
     ChainError,
     DomainError,
+    FormatError,
     InsufficientFundsError,
     InvalidTransitionError,
     JobExpiredError,
@@ -45,52 +36,18 @@ from zkml.errors import (
     MarketError,
     NotFinalError,
     NotRegisteredError,
-    ProofRejectedError,
     RevertedError,
+    TombstonedError,
     UnsuitableCircuitError,
-    VerificationError,
-    VerifierMismatchError,
 )
 
 pytestmark = pytest.mark.integration
 
-LOCAL = frozenset({VerifierClass.LOCAL})
-INPUT = example_input()
-
-
-class Lab:
-    """A market with one proven model, and a journal."""
-
-    def __init__(self, node: Anvil, chain: Chain, folder) -> None:
-        self.endpoint = node.endpoint
-        self.built = build_market(chain, folder / "deployments")
-        self.market = wiring.bind(chain, self.built.deployment)
-        self.journal = OpeningJournal(folder / "client")
-        self.requester = self.built.funded()
-        self.prover = self.built.funded()
-
-    def open(self, **changes) -> OpenedJob:
-        asked = {
-            "model_id": self.built.model_id,
-            "packed_input": INPUT,
-            "fee": 2 * ONE_TOKEN,
-            "max_total": 2 * ONE_TOKEN,
-            "deadline": self.market.chain.now() + 600,
-            "accepted_classes": LOCAL,
-        } | changes
-        account = asked.pop("account", self.requester)
-        return open_job(self.market, account, self.journal, **asked)
-
-    def settle(self, job: bytes) -> None:
-        self.market.manager.claim(self.prover, job)
-        self.market.manager.settle(self.prover, job, INPUT, EXAMPLE_OUTPUT, proof_of(INPUT, EXAMPLE_OUTPUT))
-
 
 @pytest.fixture(scope="module")
 def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
-    folder = tmp_path_factory.mktemp("client")
-    with Anvil.start(folder / "chain") as node, Chain(node.endpoint) as chain:
-        yield Lab(node, chain, folder)
+    with start_lab(tmp_path_factory.mktemp("client")) as lab:
+        yield lab
 
 
 class Clock:
@@ -112,15 +69,44 @@ class Clock:
 # --- opening --------------------------------------------------------------------------------------
 
 
-def test_open__escrows_exactly_the_fee_and_leaves_no_allowance(lab):
-    """Fee and nothing else leaves the account, no allowance is left, and the requester is warned."""
+def test_open__escrows_exactly_the_price_and_leaves_no_allowance(lab):
+    """Prover, model and platform and nothing else leave the account, and the requester is warned."""
     account = lab.built.funded(5 * ONE_TOKEN)
-    lab.market.token.approve(account, lab.market.manager.address, 0)
+    lab.market.token.approve(account, lab.market.ledger.address, 0)
     opened = lab.open(account=account)
-    assert lab.market.token.balance_of(account.address) == 3 * ONE_TOKEN
-    assert lab.market.token.allowance(account.address, lab.market.manager.address) == 0
+    assert opened.escrow == ESCROW == lab.market.manager.facts(opened.job_id).escrow
+    assert lab.market.token.balance_of(account.address) == 5 * ONE_TOKEN - ESCROW
+    assert lab.market.token.allowance(account.address, lab.market.ledger.address) == 0
     assert opened.warnings == (PUBLIC_FOR_EVER, INSECURE_SRS)
     assert lab.market.manager.status(opened.job_id) is JobStatus.OPEN
+
+
+def test_open__defaults__first_circuit_a_ramp_and_time_to_take_over(lab):
+    """Without other words: the model's circuit, no ramp at one fee, a ramp at two, two claims' time."""
+    deadline = lab.market.chain.now() + 3600
+    plain = lab.open(deadline=deadline).spec
+    assert (plain.circuit_id, plain.ramp_seconds, plain.provers) == (lab.built.circuit_id, 0, ())
+    assert 2 * plain.claim_seconds <= deadline - lab.market.chain.now()
+    rising = lab.open(min_prover_fee=FEE // 2).spec
+    assert 0 < rising.ramp_seconds <= 150
+
+
+def test_open__every_word_of_the_offer__is_on_chain(lab):
+    """Fees, ramp, claim period, circuit and named provers are those that were asked for."""
+    opened = lab.open(
+        min_prover_fee=1,
+        max_prover_fee=FEE,
+        ramp_seconds=100,
+        claim_seconds=70,
+        circuit_id=lab.built.circuit_id,
+        provers=[lab.prover.address],
+    )
+    asked = lab.market.manager.events.request(opened.job_id).as_spec()
+    assert asked == opened.spec == lab.journal.find(to_hex(opened.job_id)).spec
+    assert (asked.min_prover_fee, asked.max_prover_fee) == (1, FEE)
+    assert (asked.ramp_seconds, asked.claim_seconds) == (100, 70)
+    assert asked.provers == (lab.prover.address,)
+    assert lab.market.manager.facts(opened.job_id).restricted
 
 
 def test_open__job_id_is_journalled_and_told_before_anything_is_sent(lab):
@@ -144,9 +130,12 @@ def test_open__job_id_is_journalled_and_told_before_anything_is_sent(lab):
     ("changes", "error", "words"),
     [
         ({"accepted_classes": frozenset({VerifierClass.CEREMONY})}, UnsuitableCircuitError, "found local"),
-        ({"max_total": 2 * ONE_TOKEN - 1}, MarketError, "expected a total of at most 1.999999 zUSD"),
-        ({"fee": 0}, MarketError, "expected a fee above 0"),
+        ({"max_total": ESCROW - 1}, MarketError, "expected a total of at most 3.009999 zUSD, found 3.010000"),
+        ({"min_prover_fee": 0}, MarketError, "expected prover fees above 0"),
+        ({"max_prover_fee": FEE - 1}, MarketError, "expected prover fees above 0"),
+        ({"max_total": 1 << 80}, MarketError, "expected a total"),
         ({"model_id": 1}, NotRegisteredError, "found none with id"),
+        ({"circuit_id": bytes(32)}, BindingError, "expected the model's circuit"),
         ({"packed_input": INPUT[:-1]}, LayoutError, "expected 22 bytes"),
         (
             {"packed_input": pack([DOMAIN.maximum + 1] * LAYOUT.input_count, LAYOUT.input_bytes)},
@@ -154,7 +143,16 @@ def test_open__job_id_is_journalled_and_told_before_anything_is_sent(lab):
             "found 701 at index 0",
         ),
         ({"deadline": 1}, MarketError, "expected a deadline"),
-        ({"fee": 10**9, "max_total": 10**9}, InsufficientFundsError, "to pay the fee"),
+        ({"ramp_seconds": 601}, MarketError, "expected a ramp"),
+        ({"claim_seconds": 59}, MarketError, "expected a claim period of 60"),
+        ({"claim_seconds": 601}, MarketError, "expected a claim period"),
+        ({"input_uri": "x" * 257}, FormatError, "at most 256 bytes"),
+        ({"provers": ["0x" + "11" * 20] * 9}, MarketError, "at most 8 named provers"),
+        (
+            {"min_prover_fee": 10**9, "max_prover_fee": 10**9, "max_total": 10**10},
+            InsufficientFundsError,
+            "to pay for the job",
+        ),
     ],
 )
 def test_open__what_must_not_be_paid_for__refused_before_any_money_moves(lab, changes, error, words):
@@ -166,6 +164,28 @@ def test_open__what_must_not_be_paid_for__refused_before_any_money_moves(lab, ch
     assert lab.market.chain.nonce(account.address) == nonce
     assert lab.market.chain.height() == height
     assert list(lab.journal.pending()) == []
+
+
+def test_open__circuit_for_several_inputs__refused_before_any_money_moves(lab):
+    """A job is of one input: a batch circuit is the prover's means, and no job's circuit."""
+    nonce = lab.market.chain.nonce(lab.requester.address)
+    with pytest.raises(UnsuitableCircuitError, match=r"expected a circuit for one input, found .* for 2"):
+        lab.open(circuit_id=lab.built.batch_circuit_id)
+    assert lab.market.chain.nonce(lab.requester.address) == nonce
+
+
+def test_open__tombstoned_circuit_or_retired_model__refused_before_any_money_moves(lab):
+    """What is not trusted or not offered any more is not paid for."""
+    nonce = lab.market.chain.nonce(lab.requester.address)
+    with lab.afterwards_undone():
+        lab.market.router.tombstone(lab.built.deployer, lab.built.circuit_id, "key leaked")
+        with pytest.raises(TombstonedError, match="tombstoned: key leaked"):
+            lab.open()
+    with lab.afterwards_undone():
+        lab.market.registry.retire(lab.built.deployer, lab.built.model_id)
+        with pytest.raises(UnsuitableCircuitError, match="DEPRECATED"):
+            lab.open()
+    assert lab.market.chain.nonce(lab.requester.address) == nonce
 
 
 class InterruptedBySignalError(Exception):
@@ -202,12 +222,12 @@ def test_resume__nonce_taken_by_another_transaction__put_aside_and_nothing_opene
     def interrupt(_chain, _signed):
         raise InterruptedBySignalError
 
-    lab.market.token.approve(lab.requester, lab.market.manager.address, 100 * ONE_TOKEN)
+    lab.market.token.approve(lab.requester, lab.market.ledger.address, 100 * ONE_TOKEN)
     with monkeypatch.context() as patch:
         patch.setattr(transactions, "broadcast", interrupt)
         with pytest.raises(InterruptedBySignalError):
             lab.open()
-    lab.market.token.approve(lab.requester, lab.market.manager.address, 0)
+    lab.market.token.approve(lab.requester, lab.market.ledger.address, 0)
     before = lab.market.manager.contract.call("nonces", lab.requester.address)
     assert resume_openings(lab.market, lab.journal) == []
     assert list(lab.journal.pending()) == []
@@ -250,7 +270,7 @@ def is_abandoned(lab, record, note):
 
 def test_resume__opening_past_its_deadline__put_aside_and_its_bytes_never_mined(lab, monkeypatch):
     """What would be refused is not sent, blocks no later opening, and cannot open a job later."""
-    account, record = keep_an_opening(lab, monkeypatch, deadline=lab.market.chain.now() + 60)
+    account, record = keep_an_opening(lab, monkeypatch, deadline=lab.market.chain.now() + 90)
     pass_time(lab.market.chain, 120)
     before, told = lab.market.token.balance_of(account.address), []
     assert resume_openings(lab.market, lab.journal, account, progress=told.append) == []
@@ -265,7 +285,7 @@ def test_resume__opening_past_its_deadline__put_aside_and_its_bytes_never_mined(
 
 def test_resume__refused_without_the_requesters_key__kept_and_not_sent(lab, monkeypatch):
     """Without the key that spends the nonce the opening stays where it is, and stops nobody else."""
-    account, record = keep_an_opening(lab, monkeypatch, deadline=lab.market.chain.now() + 60)
+    account, record = keep_an_opening(lab, monkeypatch, deadline=lab.market.chain.now() + 90)
     pass_time(lab.market.chain, 120)
     told: list[ProgressEvent] = []
     assert resume_openings(lab.market, lab.journal, lab.requester, progress=told.append) == []
@@ -280,7 +300,7 @@ def test_resume__refused_without_the_requesters_key__kept_and_not_sent(lab, monk
 def test_resume__opening_that_was_mined_and_reverted__put_aside(lab, monkeypatch):
     """An opening that lost on chain moved nothing and blocks nothing."""
     chain = lab.market.chain
-    account, record = keep_an_opening(lab, monkeypatch, deadline=chain.now() + 60)
+    account, record = keep_an_opening(lab, monkeypatch, deadline=chain.now() + 90)
     pass_time(chain, 120)
     transactions.broadcast(chain, record.signed)
     # The node mines a moment after it has answered.
@@ -301,6 +321,7 @@ def test_wait_and_read__settled_meanwhile__the_proved_output(lab):
     clock = Clock(lambda: lab.settle(opened.job_id))
     settled = wait_for_settlement(lab.market, opened.job_id, clock, timeout_seconds=60)
     output = read_output(lab.market, opened.job_id, accepted_classes=LOCAL)
+    assert (output.prover_fee, output.price, output.jobs_of_proof) == (FEE, ESCROW, 1)
     assert output.elements == (-5, 70_000)
     assert (output.packed, output.prover) == (EXAMPLE_OUTPUT, lab.prover.address)
     assert settled.where.transaction == output.transaction
@@ -318,7 +339,7 @@ def test_wait__not_settled_in_time__retryable(lab):
 
 def test_wait__job_that_will_never_be_settled__ends_at_once(lab):
     """A cancelled, expired or unknown job is not waited for."""
-    opened, expiring = lab.open(), lab.open(deadline=lab.market.chain.now() + 60)
+    opened, expiring = lab.open(), lab.open(deadline=lab.market.chain.now() + 90)
     cancel(lab.market, lab.requester, opened.job_id)
     with pytest.raises(InvalidTransitionError, match="CANCELLED"):
         wait_for_settlement(lab.market, opened.job_id, Clock(), timeout_seconds=60)
@@ -343,199 +364,28 @@ def test_read__class_below_policy__refused(lab):
         read_output(lab.market, opened.job_id, accepted_classes=frozenset({VerifierClass.CEREMONY}))
 
 
-class LyingChain(Chain):
-    """An endpoint that tells another output or proof, in event and calldata alike, or other code."""
-
-    def __init__(self, endpoint, *, lies=None, other_code=("", b"")):
-        self.lies, self.other_code = lies or {}, other_code
-        super().__init__(endpoint)
-
-    def transaction(self, transaction):
-        found = super().transaction(transaction)
-        entry = abi.function(load_artifact("JobManager").abi, "settle")
-        if found is None or found.data[:4] != entry.selector:
-            return found
-        arguments = abi.decode_calldata(entry, found.data) | self.lies
-        return dataclasses.replace(found, data=abi.encode_call(entry, list(arguments.values())))
-
-    def logs(self, address, topics, **options):
-        entry = abi.event(load_artifact("JobManager").abi, "JobSettled")
-        for log in super().logs(address, topics, **options):
-            yield self._lie(log, entry) if log.topics[0] == entry.topic else log
-
-    def code(self, account):
-        address, code = self.other_code
-        return code if account == address else super().code(account)
-
-    def _lie(self, log, entry):
-        values = abi.decode_log(entry, log).arguments
-        if "output" in self.lies:
-            values["output"] = self.lies["output"]
-        if "proof" in self.lies:
-            values["proofDigest"] = keccak256(self.lies["proof"])
-        data = abi.encode_arguments(
-            ["uint96", "bytes", "bytes32"], [values["fee"], values["output"], values["proofDigest"]], "log"
-        )
-        return dataclasses.replace(log, data=data)
-
-
-@pytest.mark.parametrize(
-    ("lies", "error"),
-    [
-        ({"output": pack([-5, 70_001], LAYOUT.output_bytes)}, ProofRejectedError),
-        ({"proof": bytes(32)}, ProofRejectedError),
-        ({"input": example_input(1)}, VerificationError),
-        ({"output": EXAMPLE_OUTPUT + b"\x00"}, VerificationError),
-    ],
-    ids=["output", "proof", "input", "long output"],
-)
-def test_read__endpoint_lies_about_the_settlement__nothing_is_returned(lab, lies, error):
-    """An endpoint cannot make a client use an output that no proof of this job's input has."""
-    opened = lab.open()
-    lab.settle(opened.job_id)
-    with LyingChain(lab.endpoint, lies=lies) as chain:
-        liar = wiring.bind(chain, lab.built.deployment)
-        with pytest.raises(error):
-            read_output(liar, opened.job_id, accepted_classes=LOCAL)
-
-
-def test_read__endpoint_serves_a_verifier_that_accepts_anything__refused(lab):
-    """Code that does not hash to the circuit's pin is never run for a verdict."""
-    opened = lab.open()
-    lab.settle(opened.job_id)
-    code = (lab.built.spec.adapter, b"\x00")
-    lies = {"output": bytes(LAYOUT.output_length_bytes)}
-    with LyingChain(lab.endpoint, lies=lies, other_code=code) as chain:
-        liar = wiring.bind(chain, lab.built.deployment)
-        with pytest.raises(VerifierMismatchError, match="expected adapter code of hash"):
-            read_output(liar, opened.job_id, accepted_classes=LOCAL)
-
-
-class InventingChain(Chain):
-    """An endpoint that tells of a settlement nobody made, by a verifier of its own that accepts anything.
-
-    Each lie covers the one before: other facts, then another commitment of the model, then another model,
-    then another request.
-    """
-
-    ADAPTER, CODE = "0x000000000000000000000000000000000000bEEF", b"\x00"
-
-    def __init__(self, lab, job_id, lies):
-        self.lies, self.job_id, self.built = lies, job_id, lab.built
-        super().__init__(lab.endpoint)
-        self.spec = lab.built.spec._replace(
-            adapter=self.ADAPTER,
-            adapter_code_hash=keccak256(self.CODE),
-            verifier_class=VerifierClass.UNVOUCHED,
-        )
-        self.circuit = circuit_id(self.chain_id, lab.built.router.address, self.spec)
-        self.commitment = lab.built.commitment._replace(circuit_id=self.circuit)
-        self.model = model_id(
-            self.chain_id, lab.built.registry.address, lab.built.deployer.address, self.commitment
-        )
-        self.output = pack([31337, -1], LAYOUT.output_bytes)
-
-    def code(self, account):
-        return self.CODE if account == self.ADAPTER else super().code(account)
-
-    def call(self, target, data, **options):
-        for artifact, name, lie in (
-            ("JobManager", "job", self._facts),
-            ("VerifierRouter", "circuit", lambda _: self.spec.as_abi()),
-            ("ModelRegistry", "commitmentOf", self._commitment),
-        ):
-            entry = abi.function(load_artifact(artifact).abi, name)
-            if data[:4] == entry.selector:
-                # Only the job itself is asked for honestly: the invented circuit and model do not exist.
-                answer = super().call(target, data, **options) if name == "job" else b""
-                (honest,) = abi.decode_values(entry.outputs, answer, name) if answer else (None,)
-                return abi.encode_arguments(entry.outputs, [lie(honest)], "lie")
-        return super().call(target, data, **options)
-
-    def logs(self, address, topics, **options):
-        events = {
-            name: abi.event(load_artifact("JobManager").abi, name) for name in ("JobOpened", "JobSettled")
-        }
-        if topics[0] == events["JobSettled"].topic:
-            data = abi.encode_arguments(
-                ["uint96", "bytes", "bytes32"], [1, self.output, keccak256(b"x")], "log"
-            )
-            prover = bytes(12) + bytes.fromhex(self.built.deployer.address[2:])
-            first = self.block(0)
-            yield Log(
-                address, (topics[0], self.job_id, prover), data, 0, first.block_hash, "0x" + "77" * 32, 0
-            )
-            return
-        registered = abi.event(load_artifact("ModelRegistry").abi, "ModelRegistered").topic
-        if topics[0] == registered and "model" in self.lies:
-            topics = [registered, self.built.model_id.to_bytes(32, "big"), None, None]
-        for log in super().logs(address, topics, **options):
-            if topics[0] == events["JobOpened"].topic and "request" in self.lies:
-                yield dataclasses.replace(
-                    log, topics=(log.topics[0], log.topics[1], self.model.to_bytes(32, "big"), log.topics[3])
-                )
-            else:
-                yield log
-
-    def transaction(self, transaction):
-        arguments = [self.job_id, INPUT, self.output, b"x"]
-        data = abi.encode_call(abi.function(load_artifact("JobManager").abi, "settle"), arguments)
-        sender, block = self.built.deployer.address, self.block(0).block_hash
-        return Transaction(transaction, sender, self.built.jobs.address, data, 0, 0, 0, block)
-
-    def _facts(self, honest):
-        values = list(honest)
-        values[2], values[5], values[8] = self.built.deployer.address, self.circuit, JobStatus.SETTLED
-        if "model" in self.lies:
-            values[4] = self.model
-        return tuple(values)
-
-    def _commitment(self, _):
-        return tuple(self.commitment if "commitment" in self.lies else self.built.commitment)
-
-
-@pytest.mark.parametrize(
-    ("lies", "words"),
-    [
-        ((), "expected the model's circuit"),
-        (("commitment",), "expected model id"),
-        (("commitment", "model"), "found other facts of the job"),
-        (("commitment", "model", "request"), "to be the hash of its request"),
-    ],
-    ids=["circuit", "commitment", "model", "request"],
-)
-def test_read__endpoint_invents_a_settlement_with_its_own_verifier__refused(lab, lies, words):
-    """From the job's id alone a client knows the circuit: no endpoint can put its own in its place."""
-    opened = lab.open()
-    with InventingChain(lab, opened.job_id, lies) as chain:
-        liar = wiring.bind(chain, lab.built.deployment)
-        with pytest.raises(BindingError, match=words):
-            read_output(liar, opened.job_id, accepted_classes=frozenset({VerifierClass.UNVOUCHED}))
-
-
-def test_commitment__endpoint_swaps_the_manifest__refused(lab):
-    """The manifest, and the scale in it, are those of the model's id, not those an endpoint tells."""
-    with InventingChain(lab, bytes(32), ("commitment",)) as chain:
-        liar = wiring.bind(chain, lab.built.deployment)
-        with pytest.raises(BindingError, match="expected model id"):
-            checked_commitment(liar, lab.built.model_id)
-        with pytest.raises(BindingError, match="expected model id"):
-            check_model(liar, lab.built.model_id, LOCAL)
-    assert checked_commitment(lab.market, lab.built.model_id) == lab.built.commitment
-
-
 # --- money back -----------------------------------------------------------------------------------
 
 
-def test_cancel_and_withdraw__fee_comes_back_once(lab):
-    """A cancelled job's fee is credited, withdrawn once, and there is no second time."""
+def test_cancel_and_withdraw__escrow_comes_back_once(lab):
+    """A cancelled job's escrow is credited, withdrawn once, and there is no second time."""
     account = lab.built.funded(5 * ONE_TOKEN)
     opened = lab.open(account=account)
     cancel(lab.market, account, opened.job_id)
-    assert withdraw(lab.market, account).amount == 2 * ONE_TOKEN
+    assert withdraw(lab.market, account).amount == ESCROW
     assert lab.market.token.balance_of(account.address) == 5 * ONE_TOKEN
     with pytest.raises(MarketError, match="NothingToWithdraw"):
         withdraw(lab.market, account)
+
+
+def test_claim_below_the_greatest_fee__rest_of_the_escrow_comes_back(lab):
+    """What a claim fixes below the greatest price is the requester's again at once."""
+    account = lab.built.funded(5 * ONE_TOKEN)
+    opened = lab.open(account=account, min_prover_fee=FEE // 2, ramp_seconds=500)
+    lab.settle(opened.job_id)
+    output = read_output(lab.market, opened.job_id, accepted_classes=LOCAL)
+    assert FEE // 2 <= output.prover_fee < FEE
+    assert withdraw(lab.market, account).amount == ESCROW - output.price
 
 
 def test_cancel__by_a_stranger_or_after_a_claim__refused(lab):
@@ -551,9 +401,22 @@ def test_cancel__by_a_stranger_or_after_a_claim__refused(lab):
 def test_refund__before_and_after_the_deadline(lab):
     """Before the deadline nothing is refunded; after it anybody may start the refund, to the requester."""
     account: LocalAccount = lab.built.funded(5 * ONE_TOKEN)
-    opened = lab.open(account=account, deadline=lab.market.chain.now() + 60)
+    opened = lab.open(account=account, deadline=lab.market.chain.now() + 90)
     with pytest.raises(InvalidTransitionError, match="expected status EXPIRED to refund, found OPEN"):
         refund(lab.market, account, opened.job_id)
     pass_time(lab.market.chain, 120)
     refund(lab.market, lab.prover, opened.job_id)
-    assert withdraw(lab.market, account).amount == 2 * ONE_TOKEN
+    assert withdraw(lab.market, account).amount == ESCROW
+
+
+def test_refund__circuit_tombstoned_before_the_deadline__escrow_comes_back_at_once(lab):
+    """Nobody waits for a proof that can never be paid: not the client, and not the requester's money."""
+    account = lab.built.funded(5 * ONE_TOKEN)
+    opened = lab.open(account=account)
+    lab.market.manager.claim(lab.prover, opened.job_id)
+    with lab.afterwards_undone():
+        lab.market.router.tombstone(lab.built.deployer, lab.built.circuit_id, "key leaked")
+        with pytest.raises(TombstonedError, match="found a tombstoned one"):
+            wait_for_settlement(lab.market, opened.job_id, Clock(), timeout_seconds=60)
+        refund(lab.market, account, opened.job_id)
+        assert withdraw(lab.market, account).amount == ESCROW

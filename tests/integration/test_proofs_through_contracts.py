@@ -5,8 +5,7 @@ import dataclasses
 import pytest
 from chain_fixtures import EXAMPLE_OUTPUT, ONE_TOKEN, Forwarder, build_market, example_input, proof_of
 
-from verifier_contracts.deployed_verifier import DeployedVerifier
-from verifier_contracts.proof_bytes import ACTIVATE, SETTLE, proof_in_calldata
+from marketplace.calldata import given_activation, given_settlements
 from zkml import wiring
 from zkml.adapters.evm.anvil import Anvil
 from zkml.adapters.evm.rpc import Chain
@@ -34,8 +33,11 @@ def market(tmp_path_factory):
 def pool(market):
     """A contract that proves: it holds tokens, claims and settles."""
     forwarder = Forwarder(market.chain)
-    market.token.mint(market.deployer, forwarder.address, 100 * ONE_TOKEN)
-    forwarder.call(market.token.contract, "approve", market.jobs.address, 100 * ONE_TOKEN)
+    stake = 100 * ONE_TOKEN
+    market.token.mint(market.deployer, forwarder.address, stake)
+    forwarder.call(market.token.contract, "approve", market.provers.address, stake)
+    forwarder.call(market.provers.contract, "register", "", [market.spec.proof_system_id])
+    forwarder.call(market.provers.contract, "stake", forwarder.address, stake)
     return forwarder
 
 
@@ -55,14 +57,13 @@ def test_activate__front_run_through_a_contract__model_can_still_be_audited(mark
     """Who copies a genesis proof from the mempool and relays it hides nothing from later audits."""
     spec = market.spec._replace(verifying_key_digest=keccak256(b"another key"))
     circuit, _ = market.router.add(market.deployer, spec)
-    model, _ = market.registry.register(market.deployer, market.commitment._replace(circuit_id=circuit))
+    model, _ = market.registry.register(
+        market.deployer, market.commitment._replace(circuit_ids=(circuit,), name="relayed")
+    )
     genesis = market.registry.genesis(model)
     proof = proof_of(genesis.packed_input, EXAMPLE_OUTPUT)
-    receipt = pool.call(market.registry.contract, "activate", model, EXAMPLE_OUTPUT, proof)
-    assert (
-        proof_in_calldata(ACTIVATE, market.registry.address, market.chain.transaction(receipt.transaction))
-        is None
-    )
+    receipt = pool.call(market.registry.contract, "activate", model, circuit, EXAMPLE_OUTPUT, proof)
+    assert given_activation(market.registry.address, market.chain.transaction(receipt.transaction)) is None
     (published,) = publications(market.registry.contract, receipt)
     assert published.arguments == {
         "subject": model.to_bytes(32, "big"),
@@ -71,11 +72,10 @@ def test_activate__front_run_through_a_contract__model_can_still_be_audited(mark
         "proof": proof,
     }
     with pytest.raises(RegistryError, match="WrongModelStatus"):
-        market.registry.activate(market.deployer, model, EXAMPLE_OUTPUT, proof)
+        market.registry.activate(market.deployer, model, circuit, EXAMPLE_OUTPUT, proof)
 
     reader = ChainReader(market.chain, Contracts.of(market.deployment))
-    verifier = DeployedVerifier(spec, market.chain.code, chain_id=market.chain.chain_id)
-    assert verify_genesis(reader, model, circuit, spec, verifier) == f"in block {receipt.block}"
+    assert verify_genesis(reader, model, circuit) == f"in block {receipt.block}, 1 circuit"
 
 
 def test_read_output__prover_is_a_contract__the_proved_output(market, pool):
@@ -103,11 +103,12 @@ def test_settlement_data__node_without_receipt_or_event__is_inconclusive(market,
 
 def test_settle__by_an_account__publishes_nothing_beside_its_calldata(market):
     """The usual settlement pays for no second copy of its proof."""
-    requester, prover = market.funded(), market.funded()
+    requester, prover = market.funded(), market.enrolled()
     job_id, _ = market.jobs.open(requester, market.job_spec(INPUT), INPUT)
     market.jobs.claim(prover, job_id)
     proof = proof_of(INPUT, EXAMPLE_OUTPUT)
     receipt = market.jobs.settle(prover, job_id, INPUT, EXAMPLE_OUTPUT, proof)
     assert not publications(market.jobs.contract, receipt)
-    given = proof_in_calldata(SETTLE, market.jobs.address, market.chain.transaction(receipt.transaction))
-    assert (given.subject, given.proof, given.in_calldata) == (job_id, proof, True)
+    sent = market.chain.transaction(receipt.transaction)
+    (given,) = given_settlements(market.chain.chain_id, market.jobs.address, sent)
+    assert (given.function, given.subject, given.proof) == ("settle", job_id, proof)

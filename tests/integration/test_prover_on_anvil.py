@@ -22,6 +22,7 @@ from chain_fixtures import (
 )
 from ezkl_circuits import SAMPLES, lab
 
+from circuits.verifier_source import shared_key
 from prover_nodes.build import build_node, open_circuits
 from prover_nodes.chain_port import ChainMarket, ChainTransactions
 from prover_nodes.journal import CaseState, Purpose, Stage, open_journal
@@ -29,6 +30,7 @@ from prover_nodes.node import Node
 from prover_nodes.outbox import Outbox
 from prover_nodes.pipeline import Pipeline
 from prover_nodes.policy import Policy, SkipCode
+from prover_nodes.ports import find_circuit
 from prover_nodes.preview import preview_jobs
 from prover_nodes.services.inspect import inspect_gas_limit, inspect_verifier
 from verifier_contracts.artifacts import ContractArtifact
@@ -36,6 +38,8 @@ from verifier_contracts.bindings import BoundContract
 from verifier_contracts.compiler import compile_sources
 from verifier_contracts.deploy import deploy_contract
 from verifier_contracts.deploy_verifier import VerifierTerms, deploy_verifier
+from verifier_contracts.expected_verifier import ExpectedVerifier
+from verifier_contracts.shared_key import SharedKey
 from verifier_contracts.sources import collect_sources
 from zkml.adapters.evm.anvil import Anvil
 from zkml.adapters.evm.rpc import Chain
@@ -44,11 +48,12 @@ from zkml.adapters.store.directory import DirectoryStore
 from zkml.adapters.system_clock import SystemClock
 from zkml.config.settings import Settings
 from zkml.core.digests import digest_bytes, keccak256
-from zkml.core.identifiers import JobSpec, VerifierClass, proof_system_id
+from zkml.core.identifiers import VerifierClass, proof_system_id
+from zkml.core.market_identifiers import JobSpec
 from zkml.core.progress import silent
 from zkml.core.records import from_hex, to_hex
-from zkml.core.tensors import input_commitment
 from zkml.errors import JobExpiredError, NotClaimantError, ProofRejectedError
+from zkml.wiring import bind
 
 pytestmark = pytest.mark.integration
 
@@ -93,11 +98,11 @@ def market(foreign_market):
 
 def prove_model(market, publisher, circuit_id, spec, proof_of=halo2_proof_of):
     """Register a model of a circuit, prove it, and return the market with it."""
-    commitment = market.commitment._replace(circuit_id=circuit_id)
+    commitment = market.commitment._replace(circuit_ids=(circuit_id,))
     model_id, _ = market.registry.register(publisher, commitment)
     genesis = market.registry.genesis(model_id)
     proof = proof_of(genesis.packed_input, EXAMPLE_OUTPUT)
-    market.registry.activate(publisher, model_id, EXAMPLE_OUTPUT, proof)
+    market.registry.activate(publisher, model_id, circuit_id, EXAMPLE_OUTPUT, proof)
     return replace(market, spec=spec, circuit_id=circuit_id, commitment=commitment, model_id=model_id)
 
 
@@ -108,16 +113,15 @@ def requester(market):
 
 @pytest.fixture
 def prover(market):
-    """A prover with tokens and no allowance: the node approves what it needs itself."""
-    account = market.funded()
-    market.token.approve(account, market.jobs.address, 0)
-    return account
+    """A prover with tokens, neither registered nor staked: the node does what it needs itself."""
+    return market.funded()
 
 
 class HashCircuit:
     """What the market's adapter accepts, as a circuit; proves in no time."""
 
     name = "hash"
+    batch = 1
     layout = LAYOUT
     domain = DOMAIN
     proof_system_id = SYSTEM_ID
@@ -126,10 +130,14 @@ class HashCircuit:
         self.verifying_key_digest = verifying_key_digest
         self.proved = 0
 
-    def verifier_code(self):
-        return compile_halo2_stand_in().runtime_code
+    def shared_key_digest(self):
+        return None
 
-    def least_gas_limit(self, *, progress):
+    def expected_verifier(self, key_digest):
+        code = compile_halo2_stand_in().runtime_code
+        return ExpectedVerifier(code, LAYOUT, bytes(32), self.verifying_key_digest)
+
+    def least_gas_limit(self, key_digest, *, progress):
         return GAS_LIMIT // 2
 
     def expected_prove_seconds(self):
@@ -145,6 +153,9 @@ class HashCircuit:
     def verify(self, packed_input, packed_output, proof):
         if proof != halo2_proof_of(packed_input, packed_output):
             raise ProofRejectedError("expected the hash, found another")
+
+
+STEPS = [Purpose.REGISTER, Purpose.APPROVE, Purpose.STAKE, Purpose.CLAIM, Purpose.SETTLE]
 
 
 class Killed(BaseException):
@@ -169,9 +180,7 @@ class LostInTheMail(ChainTransactions):
 
 def hash_node(market, prover, journal_path, tmp_path, transactions=None):
     """Build a node for the market's hash circuit on the real chain."""
-    bound = ChainMarket(
-        market.jobs, market.router, market.token, prover.address, first_block=market.deployment.block
-    )
+    bound = ChainMarket(bind(market.chain, market.deployment), prover.address)
     journal = open_journal(journal_path, bound.scope)
     circuit = HashCircuit(market.spec.verifying_key_digest)
     transactions = transactions or ChainTransactions(market.chain, prover)
@@ -179,7 +188,7 @@ def hash_node(market, prover, journal_path, tmp_path, transactions=None):
         market=bound,
         outbox=Outbox(transactions, journal, SystemClock(), 20.0, 0),
         journal=journal,
-        circuits={circuit.verifying_key_digest: circuit},
+        circuits=[circuit],
         store=DirectoryStore(tmp_path / "store"),
         policy=Policy(frozenset({VerifierClass.LOCAL}), 0, 5.0, 0),
         input_limit_bytes=1024,
@@ -200,15 +209,17 @@ def replace_spec(spec: JobSpec, uri: str) -> JobSpec:
 
 
 def test_node__on_a_real_chain__claims_settles_and_is_credited(market, requester, prover, tmp_path):
-    """Exactly fee and collateral are credited; the allowance is spent to the last unit."""
+    """Exactly the fee is credited, the stake is free again, and the allowance is spent to the last unit."""
     job_id = open_job(market, requester)
     node, _ = hash_node(market, prover, tmp_path / "j.sqlite", tmp_path)
     with node.journal:
         report = node.run_once([job_id])
     [outcome] = report.settled
     facts = market.jobs.facts(job_id)
-    assert market.jobs.credits_of(prover.address) == facts.fee + facts.collateral
-    assert market.token.allowance(prover.address, market.jobs.address) == 0
+    assert market.ledger.credits_of(prover.address) == facts.payment.prover_fee == 2 * ONE_TOKEN
+    stake = market.provers.stake_of(prover.address)
+    assert (stake.free, stake.locked) == (market.jobs.collateral_for(facts.price), 0)
+    assert market.token.allowance(prover.address, market.provers.address) == 0
     receipt = market.chain.receipt(outcome.settlement.transaction)
     assert (receipt.block, receipt.gas_used) == (outcome.settlement.block, outcome.settlement.gas_used)
 
@@ -224,11 +235,11 @@ def test_node__input_by_content_address__is_settled(market, requester, prover, t
 
 
 @pytest.mark.parametrize("after", [False, True], ids=["before-the-node-has-it", "after-the-node-has-it"])
-@pytest.mark.parametrize("number", [0, 1, 2], ids=["approve", "claim", "settle"])
+@pytest.mark.parametrize("number", range(5), ids=STEPS)
 def test_node__killed_around_a_broadcast__sends_the_same_bytes(
     market, requester, prover, tmp_path, number, after
 ):
-    """Three transactions in all, whatever is killed, and the journaled hash is the mined one."""
+    """Five transactions in all, whatever is killed, and the journaled hash is the mined one."""
     job_id = open_job(market, requester)
     path = tmp_path / "j.sqlite"
     lost = LostInTheMail(market.chain, prover, number=number, after=after)
@@ -239,21 +250,21 @@ def test_node__killed_around_a_broadcast__sends_the_same_bytes(
     node, circuit = hash_node(market, prover, path, tmp_path)
     with node.journal as journal:
         case = journal.case_of(to_hex(job_id))
-        purpose = list(Purpose)[number]
+        purpose = STEPS[number]
         kept = journal.last_transaction(case, purpose)
         assert len(node.run_once([job_id]).settled) == 1
         assert journal.last_transaction(case, purpose) == kept
     assert market.chain.receipt(kept.transaction).succeeded
-    assert market.chain.nonce(prover.address) == nonce + 3
+    assert market.chain.nonce(prover.address) == nonce + 5
     assert circuit.proved == (0 if purpose is Purpose.SETTLE else 1)
     assert len(market.jobs.events.settlements_of(job_id)) == 1
 
 
-def test_node__claim_waits_in_the_mempool__is_found_there(market, requester, prover, tmp_path):
+def test_node__claim_waits_in_the_mempool__is_found_there(market, requester, tmp_path):
     """A restarted node does not sign another claim while the first is not mined yet."""
     job_id = open_job(market, requester)
     path = tmp_path / "j.sqlite"
-    market.token.approve(prover, market.jobs.address, market.jobs.facts(job_id).collateral)
+    prover = market.enrolled()
     lost = LostInTheMail(market.chain, prover, number=0, after=True)
     market.chain.request("evm_setAutomine", False)
     try:
@@ -279,11 +290,11 @@ def test_node__rival_takes_the_kept_claims_job__gives_it_up_without_a_transactio
     """The contract's refusal of a kept claim is read before the claim is sent."""
     job_id = open_job(market, requester)
     path = tmp_path / "j.sqlite"
-    lost = LostInTheMail(market.chain, prover, number=1, after=False)
+    lost = LostInTheMail(market.chain, prover, number=STEPS.index(Purpose.CLAIM), after=False)
     node, _ = hash_node(market, prover, path, tmp_path, lost)
     with node.journal, pytest.raises(Killed):
         node.run_once([job_id])
-    market.jobs.claim(market.funded(), job_id)
+    market.jobs.claim(market.enrolled(), job_id)
     nonce = market.chain.nonce(prover.address)
     node, _ = hash_node(market, prover, path, tmp_path)
     with node.journal:
@@ -297,7 +308,7 @@ def test_node__job_expired_while_it_was_down__is_closed_and_nothing_is_sent(
     """A late node does not make its proof public for nothing."""
     job_id = open_job(market, requester, seconds=60)
     path = tmp_path / "j.sqlite"
-    lost = LostInTheMail(market.chain, prover, number=2, after=False)
+    lost = LostInTheMail(market.chain, prover, number=STEPS.index(Purpose.SETTLE), after=False)
     node, _ = hash_node(market, prover, path, tmp_path, lost)
     with node.journal, pytest.raises(Killed):
         node.run_once([job_id])
@@ -313,9 +324,9 @@ def test_node__job_expired_while_it_was_down__is_closed_and_nothing_is_sent(
 def test_chain_port__refusals__are_the_twins_of_the_contracts_errors(market, requester, prover, tmp_path):
     """What the node's pipeline tells apart arrives as errors of our tree."""
     job_id = open_job(market, requester, seconds=60)
-    bound = ChainMarket(market.jobs, market.router, market.token, prover.address, first_block=0)
+    bound = ChainMarket(bind(market.chain, market.deployment), prover.address)
     transactions = ChainTransactions(market.chain, prover)
-    market.jobs.claim(market.funded(), job_id)
+    market.jobs.claim(market.enrolled(), job_id)
     settle = bound.plan_settle(job_id, example_input(), EXAMPLE_OUTPUT, b"proof")
     with pytest.raises(NotClaimantError):
         transactions.simulate(settle)
@@ -324,6 +335,41 @@ def test_chain_port__refusals__are_the_twins_of_the_contracts_errors(market, req
         transactions.sign(settle)
     assert bound.claim_of(job_id) is None
     assert bound.settlement_of(job_id) is None
+
+
+def test_node__late_claim_of_a_rival__is_taken_over_and_settled_after_the_grace(
+    market, requester, prover, tmp_path
+):
+    """Fee to credits, half of the late prover's collateral to this one's stake."""
+    job_id = open_job(market, requester)
+    rival = market.enrolled()
+    market.jobs.claim(rival, job_id)
+    pass_time(market.chain, 61)
+    node, circuit = hash_node(market, prover, tmp_path / "j.sqlite", tmp_path)
+    with node.journal:
+        assert node.run_once([job_id]).skips == {str(SkipCode.IN_GRACE): 1}
+        pass_time(market.chain, market.jobs.terms().grace_seconds + 1)
+        assert len(node.run_once([job_id]).settled) == 1
+    assert circuit.proved == 1
+    collateral = market.jobs.collateral_for(market.jobs.facts(job_id).price)
+    assert market.provers.stake_of(prover.address).free == collateral + collateral // 2
+    assert market.provers.stake_of(rival.address).locked == 0
+    assert market.ledger.credits_of(prover.address) == 2 * ONE_TOKEN
+
+
+def test_node__previous_prover_settles_in_its_grace__ends_as_overtaken(market, requester, prover, tmp_path):
+    """The collateral of the takeover is free again and nothing was earned."""
+    job_id = open_job(market, requester)
+    rival = market.enrolled()
+    market.jobs.claim(rival, job_id)
+    pass_time(market.chain, 61)
+    node, _ = hash_node(market, prover, tmp_path / "j.sqlite", tmp_path)
+    with node.journal:
+        node.run_once([job_id])
+        packed = example_input()
+        market.jobs.settle(rival, job_id, packed, EXAMPLE_OUTPUT, halo2_proof_of(packed, EXAMPLE_OUTPUT))
+        assert node.run_once([job_id]).skips == {str(SkipCode.OVERTAKEN): 1}
+    assert market.provers.stake_of(prover.address).locked == 0
 
 
 # --- a stranger's circuit under the node's key --------------------------------------------------------
@@ -380,23 +426,19 @@ SERVE = """
 import json, sys
 from pathlib import Path
 from circuits.bundle import Bundle
-from marketplace.jobs import JobManagerBinding
-from marketplace.tokens import PaymentToken
 from prover_nodes.build import build_node
-from verifier_contracts.router import VerifierRouter
+from verifier_contracts.deployments import load_deployment
 from zkml.adapters.evm.rpc import Chain
 from zkml.adapters.store.directory import DirectoryStore
 from zkml.config.settings import Settings
+from zkml.wiring import bind
 from eth_account import Account
 
 given = json.loads(Path(sys.argv[1]).read_text())
 folder, settings, chain = Path(given["folder"]), Settings(), Chain(given["endpoint"])
 node = build_node(
     account=Account.from_key(given["key"]),
-    manager=JobManagerBinding(chain, given["manager"], from_block=0),
-    router=VerifierRouter(chain, given["router"]),
-    token=PaymentToken(chain, given["token"], decimals=6, symbol="zUSD"),
-    first_block=0,
+    market=bind(chain, load_deployment(Path(given["deployments"]), chain)),
     bundles=[Bundle.open(Path(given["bundle"]))],
     store=DirectoryStore(folder / "store"),
     journal=folder / "journal.sqlite",
@@ -415,7 +457,6 @@ print(json.dumps(report.as_json()))
 def ezkl_market(market, folder):
     """The market with a model whose circuit is a real EZKL one."""
     from zkml.publish.publication import publish  # noqa: PLC0415 it imports the compiler
-    from zkml.wiring import bind  # noqa: PLC0415
 
     tiny = lab("Relu")
     bound = bind(market.chain, market.deployment)
@@ -428,7 +469,7 @@ def ezkl_market(market, folder):
         cache_dir=folder / "verifiers",
         scratch=folder / "scratch",
     )
-    return replace(market, model_id=published.model_id)
+    return replace(market, model_id=published.model_id, circuit_id=published.circuit.circuit_id)
 
 
 def serve(market, prover, job_id, folder, verifiers):
@@ -437,9 +478,7 @@ def serve(market, prover, job_id, folder, verifiers):
         "folder": str(folder),
         "endpoint": market.chain.endpoint,
         "key": prover.key.hex(),
-        "manager": market.jobs.address,
-        "router": market.router.address,
-        "token": market.token.address,
+        "deployments": str(verifiers.parent / "deployments"),
         "bundle": str(lab("Relu").bundle.path),
         "job": job_id.hex(),
         "verifiers": str(verifiers),
@@ -470,9 +509,9 @@ def test_node__real_ezkl_killed_by_sigkill__the_next_one_finishes_the_job(
     """SIGKILL when the journal shows a stage; another process then claims, settles and is paid once."""
     market, tiny = ezkl_market, lab("Relu")
     packed = tiny.system.quantize_input(tiny.bundle, SAMPLES[1])
-    spec = JobSpec(market.model_id, input_commitment(packed), "", 2 * ONE_TOKEN, market.chain.now() + 3600)
+    spec = market.job_spec(packed, seconds=3600)
     job_id, _ = market.jobs.open(requester, spec, packed)
-    bound = ChainMarket(market.jobs, market.router, market.token, prover.address, first_block=0)
+    bound = ChainMarket(bind(market.chain, market.deployment), prover.address)
     nonce = market.chain.nonce(prover.address)
 
     with serve(market, prover, job_id, tmp_path, folder / "verifiers") as first:
@@ -483,9 +522,8 @@ def test_node__real_ezkl_killed_by_sigkill__the_next_one_finishes_the_job(
     with serve(market, prover, job_id, tmp_path, folder / "verifiers") as second:
         printed, _ = second.communicate(timeout=120)
     assert json.loads(printed)["settled"] == 1
-    facts = market.jobs.facts(job_id)
-    assert market.jobs.credits_of(prover.address) == facts.fee + facts.collateral
-    assert market.chain.nonce(prover.address) == nonce + 3
+    assert market.ledger.credits_of(prover.address) == market.jobs.facts(job_id).payment.prover_fee
+    assert market.chain.nonce(prover.address) == nonce + 5
     assert len(market.jobs.events.settlements_of(job_id)) == 1
 
 
@@ -495,7 +533,7 @@ def test_preview__open_jobs__says_what_the_node_would_do_and_changes_nothing(
     """The dry run names jobs to claim and reasons to leave others alone."""
     market, tiny = ezkl_market, lab("Relu")
     packed = tiny.system.quantize_input(tiny.bundle, SAMPLES[2])
-    spec = JobSpec(market.model_id, input_commitment(packed), "", 2 * ONE_TOKEN, market.chain.now() + 3600)
+    spec = market.job_spec(packed, seconds=3600)
     mine, _ = market.jobs.open(requester, spec, packed)
     foreign = foreign_market.job_spec(example_input())
     other, _ = market.jobs.open(requester, foreign, example_input())
@@ -503,8 +541,7 @@ def test_preview__open_jobs__says_what_the_node_would_do_and_changes_nothing(
     settings = Settings()
     found = dict(
         preview_jobs(
-            market.jobs,
-            market.router,
+            bind(market.chain, market.deployment),
             prover.address,
             [tiny.bundle],
             settings.prover,
@@ -518,14 +555,11 @@ def test_preview__open_jobs__says_what_the_node_would_do_and_changes_nothing(
 
 
 def test_build_node__from_parts__knows_its_bundles_by_verifying_key(ezkl_market, prover, tmp_path):
-    """The node finds a bundle by the digest that the router pins."""
+    """The node finds a bundle by the digest that the router pins, for either kind of verifier."""
     tiny, settings = lab("Relu"), Settings()
     node = build_node(
         account=prover,
-        manager=ezkl_market.jobs,
-        router=ezkl_market.router,
-        token=ezkl_market.token,
-        first_block=0,
+        market=bind(ezkl_market.chain, ezkl_market.deployment),
         bundles=[tiny.bundle],
         store=DirectoryStore(tmp_path),
         journal=tmp_path / "journal.sqlite",
@@ -535,7 +569,11 @@ def test_build_node__from_parts__knows_its_bundles_by_verifying_key(ezkl_market,
         chain=settings.chain,
     )
     with node.journal:
-        assert set(node._pipeline.circuits) == {digest_bytes(tiny.bundle.manifest.verifying_key)}
+        [circuit] = node._pipeline.circuits
+        generated = digest_bytes(tiny.bundle.manifest.verifying_key)
+        shared = SharedKey.parse(shared_key(tiny.bundle)).digest
+        assert [find_circuit([circuit], digest) for digest in (generated, shared)] == [circuit, circuit]
+        assert find_circuit([circuit], bytes(32)) is None
         assert node._pipeline.policy.confirmations == 0
 
 
@@ -546,11 +584,13 @@ def test_bundle_circuit__verifier_code_and_gas__are_those_that_its_publisher_pin
     market, tiny, settings = ezkl_market, lab("Relu"), Settings()
     [circuit] = open_circuits(
         [tiny.bundle], prover=settings.prover, work=tmp_path / "work", verifiers=tmp_path / "verifiers"
-    ).values()
+    )
     spec = market.router.circuit(market.registry.commitment_of(market.model_id).circuit_id)
     assert inspect_verifier(spec, circuit, code_of=market.chain.code, chain_id=market.chain.chain_id) is None
     stages = []
-    least = circuit.least_gas_limit(progress=lambda event: stages.append(event.stage))
+    least = circuit.least_gas_limit(
+        spec.verifying_key_digest, progress=lambda event: stages.append(event.stage)
+    )
     assert "sample: prove" in stages
     assert 0.8 * spec.gas_limit < least < spec.gas_limit
     assert inspect_gas_limit(spec._replace(gas_limit=least), circuit, progress=silent) is None

@@ -13,7 +13,9 @@ from zkml.core.records import (
     JobRequest,
     ProofFile,
     ProofRecord,
+    QuoteFields,
     SettlementRecord,
+    SignedRequestRecord,
     WitnessRecord,
     from_hex,
     to_hex,
@@ -41,9 +43,17 @@ REQUESTS = st.builds(
     input_commitment=HEX32,
     input_uri=NAME,
     input=BYTES,
-    fee=AMOUNT,
-    collateral=AMOUNT,
+    min_prover_fee=AMOUNT,
+    max_prover_fee=AMOUNT,
+    max_total=AMOUNT,
+    ramp_seconds=NUMBER,
+    claim_seconds=NUMBER,
     deadline=NUMBER,
+    provers=st.lists(ADDRESS, max_size=8).map(tuple),
+    quote=st.builds(
+        QuoteFields, model_fee_floor=AMOUNT, model_fee_ppm=NUMBER, flat_fee=AMOUNT, platform_ppm=NUMBER
+    ),
+    escrow=AMOUNT,
     opened_transaction=HEX32,
     opened_block=NUMBER,
     opened_block_hash=HEX32,
@@ -62,7 +72,25 @@ RECORDS = st.one_of(
     ),
     st.builds(ProofRecord, claim=DIGEST, proof=BYTES, wall_seconds=SECONDS),
     st.builds(
-        SettlementRecord, proof_record=DIGEST, transaction=HEX32, block=NUMBER, gas_used=NUMBER, fee=AMOUNT
+        SettlementRecord,
+        proof_record=DIGEST,
+        transaction=HEX32,
+        block=NUMBER,
+        gas_used=NUMBER,
+        prover_fee=AMOUNT,
+    ),
+    st.builds(
+        SignedRequestRecord,
+        chain_id=NUMBER,
+        manager=ADDRESS,
+        tab_id=HEX32,
+        circuit_id=HEX32,
+        input_commitment=HEX32,
+        model_fee=AMOUNT,
+        prover_fee=AMOUNT,
+        expiry=NUMBER,
+        nonce=AMOUNT,
+        signature=BYTES,
     ),
     st.builds(
         ProofFile,
@@ -106,6 +134,10 @@ def test_record__any_field_changed__has_another_digest(record, data):
     value = getattr(record, name)
     if isinstance(value, str):
         other = "0x" + value[2:][::-1] + "00" if value.startswith("0x") else value + "1"
+    elif isinstance(value, tuple):
+        other = (*value, "0x" + "00" * 20)
+    elif isinstance(value, QuoteFields):
+        other = value.model_copy(update={"model_fee_ppm": value.model_fee_ppm + 1})
     else:
         other = value + 1
     assert record.model_copy(update={name: other}).own_digest != record.own_digest
@@ -165,10 +197,10 @@ def test_record__hostile_field_name__stays_one_short_line():
 def test_amount__other_spelling__is_refused(amount):
     """An amount has one spelling: decimal digits without sign, blanks or leading zeros."""
     record = SettlementRecord(
-        proof_record=digest_of(b""), transaction="0x" + "00" * 32, block=1, gas_used=1, fee="1"
+        proof_record=digest_of(b""), transaction="0x" + "00" * 32, block=1, gas_used=1, prover_fee="1"
     )
-    with pytest.raises(FormatError, match="fee"):
-        SettlementRecord.from_bytes(canonical_json({**fields_of(record), "fee": amount}), where="x")
+    with pytest.raises(FormatError, match="prover_fee"):
+        SettlementRecord.from_bytes(canonical_json({**fields_of(record), "prover_fee": amount}), where="x")
 
 
 def test_record__frozen__cannot_be_changed():
@@ -218,3 +250,13 @@ def test_proof_file__digest__is_of_the_proof_bytes():
         proof="0x0304",
     )
     assert file.proof_digest == keccak256(b"\x03\x04")
+
+
+@given(REQUESTS)
+def test_request__as_a_spec__keeps_every_field(request):
+    """What a job's id is computed from is the record's own: no field is lost or changed on the way."""
+    spec = request.as_spec()._asdict()
+    for name, value in spec.items():
+        kept = getattr(request, name)
+        assert kept == (to_hex(value) if isinstance(value, bytes) else type(kept)(value))
+    assert QuoteFields.from_quote(request.quote.as_quote()) == request.quote

@@ -1,4 +1,4 @@
-"""A whole market in memory: accounts with nonces, a mempool, blocks that a reorg can undo, and the job machine.
+"""A whole market in memory: accounts with nonces, a mempool, blocks that a reorg can undo, stakes, and the job machine.
 
 It implements the prover node's ports. Time passes when the node sleeps, and then a block is mined.
 """
@@ -6,8 +6,8 @@ It implements the prover node's ports. Time passes when the node sleeps, and the
 import contextlib
 import copy
 import json
-from collections import Counter
-from collections.abc import Callable, Iterator
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import count
 from typing import Any
@@ -17,15 +17,18 @@ from prover_nodes.node import Node
 from prover_nodes.outbox import Outbox
 from prover_nodes.pipeline import Pipeline
 from prover_nodes.policy import Policy
-from prover_nodes.ports import FoundMove
+from prover_nodes.ports import CollateralTerms, FoundMove
+from registry.provers import Stake
+from verifier_contracts.expected_verifier import ExpectedVerifier
 from verifier_contracts.local_verification import adapter_code
 from zkml.adapters.evm.answers import TransactionReceipt
 from zkml.adapters.evm.transactions import Call, SignedTransaction
 from zkml.core.digests import keccak256
 from zkml.core.identifiers import CircuitSpec, VerifierClass, proof_system_id
-from zkml.core.job_machine import ZERO_ADDRESS, JobFacts, JobStatus, check_move
+from zkml.core.job_machine import ZERO_ADDRESS, JobFacts, JobStatus, check_move, is_zero, status_of
+from zkml.core.pricing import FeeQuote, Payment, escrow_for, payment_for, split_forfeit
 from zkml.core.progress import silent
-from zkml.core.records import JobRequest, from_hex, to_hex
+from zkml.core.records import JobRequest, QuoteFields, from_hex, to_hex
 from zkml.core.tensors import InputDomain, TensorLayout, pack, unpack_input
 from zkml.errors import (
     ArtifactNotFoundError,
@@ -33,9 +36,10 @@ from zkml.errors import (
     DomainError,
     InsufficientFundsError,
     JobNotFoundError,
-    NotClaimantError,
     NotRegisteredError,
     ProofRejectedError,
+    ProverRefusedError,
+    StakeError,
     ZkmlError,
 )
 
@@ -49,7 +53,14 @@ DOMAIN = InputDomain(-100, 100)
 KEY_DIGEST = keccak256(b"verifying key")
 CIRCUIT_ID = keccak256(b"circuit")
 FEE = 5_000_000
+QUOTE = FeeQuote(model_fee_floor=1_000_000, model_fee_ppm=0, flat_fee=10_000, platform_ppm=25_000)
+TREASURY_PPM = 500_000
+TERMS = CollateralTerms(minimum=1_000_000, ppm=100_000, bonus_ppm=500_000)
 COLLATERAL = 1_000_000
+"""What a claim of a job of that fee locks: the price is 6.01 tokens, a tenth of it is less."""
+BONUS = COLLATERAL // 2
+GRACE_SECONDS = 36
+CLAIM_SECONDS = 100
 FUNDS = 10_000_000
 BLOCK_SECONDS = 2
 LEAST_GAS = 150_000
@@ -63,6 +74,7 @@ SPEC = CircuitSpec(
     adapter=ADAPTER,
     adapter_code_hash=keccak256(ADAPTER_CODE),
     verifying_key_digest=KEY_DIGEST,
+    weight_commitment=bytes(32),
     proof_system_id=SYSTEM_ID,
     layout=LAYOUT,
     domain=DOMAIN,
@@ -89,10 +101,13 @@ class State:
     balances: Counter[str] = field(default_factory=Counter)
     allowances: Counter[str] = field(default_factory=Counter)
     credits: Counter[str] = field(default_factory=Counter)
+    stakes: dict[str, Stake] = field(default_factory=lambda: defaultdict(lambda: Stake(0, 0, False, 0, 0)))
+    forfeited: int = 0
+    earned: int = 0
     nonces: Counter[str] = field(default_factory=Counter)
     requests: list[JobRequest] = field(default_factory=list)
     receipts: dict[str, TransactionReceipt] = field(default_factory=dict)
-    moves: dict[tuple[str, bytes], FoundMove] = field(default_factory=dict)
+    moves: dict[tuple[str, str, bytes], FoundMove] = field(default_factory=dict)
 
 
 @dataclass
@@ -106,6 +121,8 @@ class SimulatedChain:
     blocks: list[tuple[str, State, tuple[SignedTransaction, ...]]] = field(default_factory=list)
     broadcasts: list[SignedTransaction] = field(default_factory=list)
     spec: CircuitSpec = SPEC
+    tombstoned: bool = False
+    closed_to: set[str] = field(default_factory=set)
     codes: dict[str, bytes] = field(default_factory=lambda: {ADAPTER: ADAPTER_CODE, VERIFIER: VERIFIER_CODE})
     hashes: Iterator[int] = field(default_factory=count)
 
@@ -143,11 +160,23 @@ class SimulatedChain:
             for signed in transactions if keep else ():
                 self.mempool[signed.transaction] = signed
 
-    def open(self, packed_input: bytes, *, seconds: int = 600, uri: str = "", **changes: Any) -> bytes:
+    def open(
+        self,
+        packed_input: bytes,
+        *,
+        seconds: int = 600,
+        uri: str = "",
+        fee: int = FEE,
+        max_fee: int | None = None,
+        ramp_seconds: int = 0,
+        claim_seconds: int = CLAIM_SECONDS,
+        **changes: Any,
+    ) -> bytes:
         """Open a job in a block of its own and return its id."""
         number = len(self.state.requests)
         job_id = keccak256(f"job {number} {packed_input.hex()}".encode())
         self.mine()
+        best = fee if max_fee is None else max_fee
         request = JobRequest(
             chain_id=CHAIN_ID,
             manager=MANAGER,
@@ -158,28 +187,55 @@ class SimulatedChain:
             input_commitment=to_hex(keccak256(packed_input)),
             input_uri=uri,
             input="0x" if uri else to_hex(packed_input),
-            fee=str(FEE),
-            collateral=str(COLLATERAL),
+            min_prover_fee=str(fee),
+            max_prover_fee=str(best),
+            max_total=str(escrow_for(QUOTE, best)),
+            ramp_seconds=ramp_seconds,
+            claim_seconds=claim_seconds,
             deadline=self.now + seconds,
+            provers=(),
+            quote=QuoteFields.from_quote(QUOTE),
+            escrow=str(escrow_for(QUOTE, best)),
             opened_transaction=to_hex(keccak256(b"open" + job_id)),
             opened_block=self.height,
             opened_block_hash=self.blocks[-1][0],
         ).model_copy(update=changes)
-        self.state.balances[REQUESTER] -= FEE
+        self.state.balances[REQUESTER] -= escrow_for(QUOTE, best)
         self.state.requests.append(request)
         self.state.jobs[job_id] = JobFacts(
             job_id=job_id,
             requester=REQUESTER,
-            fee=int(request.fee),
+            opened_at=self.now,
+            ramp_seconds=ramp_seconds,
+            claim_seconds=claim_seconds,
+            deadline=request.deadline,
+            min_prover_fee=fee,
+            max_prover_fee=best,
+            quote=QUOTE,
             prover=ZERO_ADDRESS,
-            collateral=COLLATERAL,
+            claim_deadline=0,
+            previous_prover=ZERO_ADDRESS,
+            grace_ends_at=0,
+            payment=Payment(0, 0, 0),
             model_id=7,
             circuit_id=from_hex(request.circuit_id),
             input_commitment=from_hex(request.input_commitment),
-            deadline=request.deadline,
+            restricted=bool(request.provers),
             outcome=JobStatus.NONE,
         )
         return job_id
+
+    def endow(self, account: str, stake: int = FUNDS) -> None:
+        """Register an account as a prover with a stake of its own money."""
+        self.state.stakes[account] = Stake(stake, 0, True, 0, 0)
+
+    def tokens(self) -> int:
+        """Return all tokens there are: they only ever move."""
+        state = self.state
+        held = sum(stake.free + stake.locked + stake.leaving for stake in state.stakes.values())
+        escrow = sum(job.escrow for job in state.jobs.values() if not status_of(job, 0).is_terminal)
+        wallets = sum(state.balances.values()) + sum(state.credits.values())
+        return wallets + held + escrow + state.forfeited + state.earned
 
     def mined(self, sender: str, move: str) -> list[str]:
         """Return the transactions of a move that are on the canonical chain and had an effect."""
@@ -203,26 +259,86 @@ class SimulatedChain:
     def execute(self, state: State, sender: str, data: bytes) -> tuple[str, bytes] | None:
         """Run a move; it raises, or changes `state`."""
         call = json.loads(data)
-        if call["move"] == "approve":
+        move, held = call["move"], state.stakes[sender]
+        if move == "register":
+            state.stakes[sender] = replace(held, registered=True)
+        elif move == "approve":
             state.allowances[sender] = call["amount"]
-            return None
-        job_id = bytes.fromhex(call["job"])
-        job = state.jobs[job_id]
-        check_move(job, call["move"], self.now)
-        if call["move"] == "claim":
-            short = min(state.allowances[sender], state.balances[sender]) < job.collateral
-            if short:
-                raise InsufficientFundsError("expected the collateral, found too little")
-            state.allowances[sender] -= job.collateral
-            state.balances[sender] -= job.collateral
-            state.jobs[job_id] = replace(job, prover=sender)
+        elif move == "stake":
+            self._stake(state, sender, call["amount"])
         else:
-            self._settle(state, sender, job, call)
-        return call["move"], job_id
+            job = state.jobs[bytes.fromhex(call["job"])]
+            check_move(job, move, self.now, caller=sender, is_tombstoned=self.tombstoned)
+            getattr(self, f"_{move}")(state, sender, job, call)
+            return move, job.job_id
+        return None
+
+    def _stake(self, state: State, sender: str, amount: int) -> None:
+        held = state.stakes[sender]
+        if not held.registered:
+            raise ProverRefusedError("expected a registered prover, found another")
+        if min(state.allowances[sender], state.balances[sender]) < amount:
+            raise InsufficientFundsError("expected the stake, found too little")
+        state.allowances[sender] -= amount
+        state.balances[sender] -= amount
+        state.stakes[sender] = replace(held, free=held.free + amount)
+
+    def _lock(self, state: State, sender: str, job: JobFacts) -> None:
+        request = next(found for found in state.requests if from_hex(found.job_id) == job.job_id)
+        held, collateral = state.stakes[sender], TERMS.collateral_for(job.price)
+        if not held.registered or sender in self.closed_to or sender not in (request.provers or (sender,)):
+            raise ProverRefusedError("expected a prover who may claim, found another")
+        if held.free < collateral:
+            raise StakeError(f"expected {collateral} free, found {held.free}")
+        state.stakes[sender] = replace(held, free=held.free - collateral, locked=held.locked + collateral)
+
+    def _release(self, state: State, prover: str, job: JobFacts) -> None:
+        held, collateral = state.stakes[prover], TERMS.collateral_for(job.price)
+        state.stakes[prover] = replace(held, free=held.free + collateral, locked=held.locked - collateral)
+
+    def _forfeit(self, state: State, prover: str, job: JobFacts, heir: str | None = None) -> None:
+        collateral = TERMS.collateral_for(job.price)
+        split = split_forfeit(collateral, TERMS.bonus_ppm, TREASURY_PPM, has_heir=heir is not None)
+        held = state.stakes[prover]
+        state.stakes[prover] = replace(held, locked=held.locked - collateral)
+        state.forfeited += split.to_treasury + split.to_burn
+        if heir is not None:
+            state.stakes[heir] = replace(state.stakes[heir], free=state.stakes[heir].free + split.bonus)
+
+    def _claim(self, state: State, sender: str, job: JobFacts, call: dict[str, Any]) -> None:
+        claimed = replace(
+            job,
+            prover=sender,
+            claim_deadline=min(self.now + job.claim_seconds, job.deadline),
+            payment=payment_for(job.quote, job.prover_fee_at(self.now)),
+        )
+        state.jobs[job.job_id] = claimed
+        state.credits[job.requester] += job.escrow - claimed.escrow
+        self._lock(state, sender, claimed)
+
+    def _reclaim(self, state: State, sender: str, job: JobFacts, call: dict[str, Any]) -> None:
+        state.jobs[job.job_id] = replace(
+            job,
+            prover=sender,
+            previous_prover=job.prover,
+            grace_ends_at=self.now + GRACE_SECONDS,
+            claim_deadline=self.now + job.claim_seconds,
+        )
+        if job.has_previous_prover:
+            self._forfeit(state, job.previous_prover, job)
+        self._lock(state, sender, job)
+
+    def _refund(self, state: State, sender: str, job: JobFacts, call: dict[str, Any]) -> None:
+        end = self._release if self.tombstoned else self._forfeit
+        for prover in (job.prover, job.previous_prover):
+            if not is_zero(prover):
+                end(state, prover, job)
+        state.credits[job.requester] += job.escrow
+        state.jobs[job.job_id] = replace(
+            job, outcome=JobStatus.REFUNDED, previous_prover=self._struck(job, self.tombstoned)
+        )
 
     def _settle(self, state: State, sender: str, job: JobFacts, call: dict[str, Any]) -> None:
-        if job.prover != sender:
-            raise NotClaimantError("expected the claimer, found another")
         packed_input, packed_output, proof = (bytes.fromhex(call[name]) for name in ("in", "out", "proof"))
         correct = (keccak256(packed_input), proof) == (
             job.input_commitment,
@@ -230,8 +346,22 @@ class SimulatedChain:
         )
         if not correct or packed_output != output_of(packed_input):
             raise ProofRejectedError("expected a valid proof, found another")
-        state.jobs[job.job_id] = replace(job, outcome=JobStatus.SETTLED)
-        state.credits[sender] += job.fee + job.collateral
+        is_grace = status_of(job, self.now) is JobStatus.GRACE
+        self._release(state, sender, job)
+        if is_grace:
+            self._release(state, job.prover, job)
+        elif job.has_previous_prover:
+            self._forfeit(state, job.previous_prover, job, sender)
+        state.jobs[job.job_id] = replace(
+            job, outcome=JobStatus.SETTLED, previous_prover=self._struck(job, is_grace)
+        )
+        state.credits[sender] += job.payment.prover_fee
+        state.earned += job.payment.revenue + job.payment.platform_amount
+
+    @staticmethod
+    def _struck(job: JobFacts, stays: bool) -> str:
+        """Return the previous prover on record once a job is over: one who forfeited is struck."""
+        return job.previous_prover if stays else ZERO_ADDRESS
 
     def _apply(self, signed: SignedTransaction, block_hash: str) -> None:
         data = json.loads(signed.raw)["data"].encode()
@@ -245,7 +375,7 @@ class SimulatedChain:
             self.state = trial
         self.state.nonces[signed.sender] += 1
         if effect is not None:
-            self.state.moves[effect] = FoundMove(signed.transaction, self.height)
+            self.state.moves[signed.sender, *effect] = FoundMove(signed.transaction, self.height)
         self.state.receipts[signed.transaction] = TransactionReceipt(
             signed.transaction, self.height, block_hash, succeeded, 100_000, 1, None, ()
         )
@@ -290,19 +420,43 @@ class SimulatedMarket:
     def code_of(self, address: str) -> bytes:
         return self.chain.codes.get(address, b"")
 
+    def is_tombstoned(self, circuit_id: bytes) -> bool:
+        return self.chain.tombstoned
+
+    def may_prove(self, model_id: int) -> bool:
+        return self.account not in self.chain.closed_to
+
+    def collateral_terms(self) -> CollateralTerms:
+        return TERMS
+
     def claimed_jobs(self) -> list[bytes]:
-        return [job_id for job_id, job in self.chain.state.jobs.items() if job.prover == self.account]
+        moves = self.chain.state.moves
+        return [job for who, move, job in moves if who == self.account and move in ("claim", "reclaim")]
 
     def claim_of(self, job_id: bytes) -> FoundMove | None:
-        held = self.chain.state.jobs[job_id].prover == self.account
-        return self.chain.state.moves.get(("claim", job_id)) if held else None
+        moves = self.chain.state.moves
+        return moves.get((self.account, "reclaim", job_id)) or moves.get((self.account, "claim", job_id))
 
     def settlement_of(self, job_id: bytes) -> FoundMove | None:
-        held = self.chain.state.jobs[job_id].prover == self.account
-        return self.chain.state.moves.get(("settle", job_id)) if held else None
+        return self.chain.state.moves.get((self.account, "settle", job_id))
+
+    def stake(self) -> Stake:
+        return self.chain.state.stakes[self.account]
+
+    def balance(self) -> int:
+        return self.chain.state.balances[self.account]
 
     def allowance(self) -> int:
         return self.chain.state.allowances[self.account]
+
+    def plan_register(self, proof_systems: Sequence[bytes]) -> Call:
+        return _call("register", systems=[system.hex() for system in proof_systems])
+
+    def plan_stake(self, amount: int) -> Call:
+        return _call("stake", amount=amount)
+
+    def plan_reclaim(self, job_id: bytes) -> Call:
+        return _call("reclaim", job=job_id.hex())
 
     def plan_approve(self, amount: int) -> Call:
         return _call("approve", amount=amount)
@@ -365,6 +519,17 @@ class SimulatedMarket:
         self.broadcast(self.sign(call))
         self.chain.mine()
 
+    def claim(self, job_id: bytes) -> None:
+        """Claim a job as another program with this key would; it is endowed with stake where it has none."""
+        if not self.stake().free:
+            self.chain.endow(self.account)
+        self.act(self.plan_claim(job_id))
+
+    def settle(self, job_id: bytes, packed_input: bytes) -> None:
+        """Settle a job as another program with this key would."""
+        output = output_of(packed_input)
+        self.act(self.plan_settle(job_id, packed_input, output, proof_of(packed_input, output)))
+
 
 class SimulatedClock:
     """Time that passes only when somebody waits for it; a block is mined each time."""
@@ -385,6 +550,7 @@ class SimulatedCircuit:
     """A circuit that adds up its input; counts how often it was asked to prove."""
 
     name = "sum"
+    batch = 1
     verifying_key_digest = KEY_DIGEST
     proof_system_id = SYSTEM_ID
     layout = LAYOUT
@@ -396,10 +562,13 @@ class SimulatedCircuit:
         self.corrupt_proofs = 0
         self.while_proving: Callable[[], None] = lambda: None
 
-    def verifier_code(self) -> bytes:
-        return VERIFIER_CODE
+    def shared_key_digest(self) -> bytes | None:
+        return None
 
-    def least_gas_limit(self, *, progress: Any) -> int:
+    def expected_verifier(self, key_digest: bytes) -> ExpectedVerifier:
+        return ExpectedVerifier(VERIFIER_CODE, LAYOUT, bytes(32), KEY_DIGEST)
+
+    def least_gas_limit(self, key_digest: bytes, *, progress: Any) -> int:
         return LEAST_GAS
 
     def expected_prove_seconds(self) -> float | None:
@@ -499,7 +668,7 @@ def simulated_node(
     fuse: Fuse | None = None,
     policy: Policy = POLICY,
     store: SimulatedStore | None = None,
-    circuits: dict[bytes, Any] | None = None,
+    circuits: list[Any] | None = None,
     progress: Any = silent,
     market: "SimulatedMarket | None" = None,
 ) -> Node:
@@ -510,7 +679,7 @@ def simulated_node(
     sender: Any = Fused(market, fuse, "broadcast", "sign")
     proving: Any = Fused(circuit, fuse, "witness", "prove")
     outbox = Outbox(sender, kept, SimulatedClock(chain), 60.0, policy.confirmations)
-    known = {KEY_DIGEST: proving} if circuits is None else circuits
+    known = [proving] if circuits is None else circuits
     pipeline = Pipeline(
         market=market,
         outbox=outbox,

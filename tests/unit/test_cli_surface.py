@@ -50,12 +50,24 @@ def test_nouns__as_designed():
         "model",
         "circuit",
         "chain",
+        "verifier",
         "registry",
+        "lineage",
+        "did",
         "job",
+        "tab",
         "prover",
+        "revenue",
         "audit",
         "config",
     ]
+
+
+@pytest.mark.parametrize(("words", "command"), COMMANDS, ids=IDS)
+def test_options__every_command_that_signs__has_a_dry_run(words, command):
+    """Whatever takes a key can show what it would send before it sends anything."""
+    flags = {flag for option in command.params for flag in option.opts}
+    assert ("--key-file" in flags) == ("--dry-run" in flags)
 
 
 def test_run__unknown_option__exit_2_one_line_and_hint(capsys):

@@ -22,6 +22,7 @@ def deployed(code: bytes, *, gas_limit: int = 100_000, served: bytes | None = No
         ADAPTER,
         keccak256(code),
         bytes(32),
+        bytes(32),
         bytes(4),
         layout,
         domain,

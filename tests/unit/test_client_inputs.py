@@ -9,6 +9,7 @@ from zkml.core.cid import cid_of
 from zkml.core.digests import digest_bytes, digest_of
 from zkml.core.identifiers import ModelCommitment, VerifierClass
 from zkml.core.manifest import ROLES, BundleManifest
+from zkml.core.market_identifiers import JobSpec
 from zkml.core.tensors import InputDomain, TensorLayout
 from zkml.core.verifier_classes import check_class
 from zkml.errors import (
@@ -41,6 +42,8 @@ def manifest() -> BundleManifest:
             "input_visibility": "public",
             "output_visibility": "public",
             "param_visibility": "fixed",
+            "weight_point": None,
+            "batch": 1,
             "input_shape": [1, 4],
             "output_shape": [1, 2],
             "input_scale_bits": 7,
@@ -78,7 +81,18 @@ class OneFile:
 
 
 def commitment(data: bytes, cid: str) -> ModelCommitment:
-    return ModelCommitment(bytes(32), bytes(32), bytes(32), digest_bytes(digest_of(data)), cid, "tiny")
+    return ModelCommitment(
+        circuit_ids=(bytes(32),),
+        onnx_digest=bytes(32),
+        settings_digest=bytes(32),
+        manifest_digest=digest_bytes(digest_of(data)),
+        dataset_digest=bytes(32),
+        key_commitment=bytes(32),
+        predecessor=0,
+        manifest_cid=cid,
+        name="tiny",
+        licence="MIT",
+    )
 
 
 def test_pack_input__floats__quantised_as_ezkl_rounds():
@@ -166,10 +180,16 @@ def opening(number: int = 1) -> OpeningRecord:
         nonce=number,
         job_id=f"0x{number:064x}",
         model_id="7",
+        circuit_id="0x" + "77" * 32,
         input_commitment="0x" + "55" * 32,
         input_uri="",
-        fee="2000000",
+        min_prover_fee="1000000",
+        max_prover_fee="2000000",
+        max_total="3000000",
+        ramp_seconds=30,
+        claim_seconds=60,
         deadline=99,
+        provers=("0x" + "88" * 20,),
         transaction="0x" + "66" * 32,
         raw="0x02",
         account_nonce=3,
@@ -187,7 +207,19 @@ def test_journal__kept_opening__found_again_until_it_is_finished(tmp_path):
     assert list(journal.pending()) == [opening(2)]
     assert journal.find(opening(1).job_id) == opening(1)
     assert opening(1).signed.raw == b"\x02"
-    assert opening(1).spec.fee == 2_000_000
+    assert opening(1).spec == JobSpec(
+        model_id=7,
+        circuit_id=b"\x77" * 32,
+        input_commitment=b"\x55" * 32,
+        input_uri="",
+        min_prover_fee=1_000_000,
+        max_prover_fee=2_000_000,
+        max_total=3_000_000,
+        ramp_seconds=30,
+        claim_seconds=60,
+        deadline=99,
+        provers=("0x" + "88" * 20,),
+    )
 
 
 def test_journal__unknown_or_damaged__clear_error(tmp_path):
@@ -196,7 +228,7 @@ def test_journal__unknown_or_damaged__clear_error(tmp_path):
     with pytest.raises(ArtifactNotFoundError, match="expected an opening of 0x01"):
         journal.find("0x01")
     journal.keep(opening()).write_bytes(b"{}")
-    with pytest.raises(FormatError, match=r"zkml\.opening/1"):
+    with pytest.raises(FormatError, match=r"zkml\.opening/2"):
         list(journal.pending())
 
 
@@ -208,7 +240,8 @@ def test_journal__cannot_be_written__storage_error_before_anything_is_sent(tmp_p
 
 
 @pytest.mark.parametrize("chain_id", [1, 31337])
-def test_check_class__ceremony__refused_even_if_accepted(chain_id):
-    """No router has an audited list yet, so an entry that claims to be on it is a lie of the endpoint's."""
-    with pytest.raises(UnsuitableCircuitError, match="audited list"):
-        check_class(VerifierClass.CEREMONY, frozenset({VerifierClass.CEREMONY}), chain_id)
+def test_check_class__ceremony__accepted_where_policy_names_it(chain_id):
+    """The router looked for audited code and a public ceremony's key, so policy alone decides."""
+    check_class(VerifierClass.CEREMONY, frozenset({VerifierClass.CEREMONY}), chain_id)
+    with pytest.raises(UnsuitableCircuitError, match="found ceremony"):
+        check_class(VerifierClass.CEREMONY, frozenset({VerifierClass.UNVOUCHED}), chain_id)

@@ -74,12 +74,22 @@ def test_load__three_problems__all_reported_at_once_with_suggestion():
         ("chain.accepted_classes", [1]),
         ("home", ""),
         ("prover.bundles", 3),
+        ("prover.auto_stake", "yes"),
+        ("prover.auto_stake", 1),
     ],
 )
 def test_load__malformed_value__refused_by_key(key, value):
     """Each malformed value is refused under its own key, never used."""
     with pytest.raises(ConfigError, match=key.replace(".", r"\.")):
         load(flags={key: value})
+
+
+@pytest.mark.parametrize("text", ["false", "False"])
+def test_load__switch_in_a_variable__is_read_as_one(text):
+    """Only the words true and false switch anything; a text that is not empty is not simply true."""
+    loaded = load(environment={"ZKML_PROVER_AUTO_STAKE": text}, toml={"prover": {"reclaim": True}})
+    assert loaded.settings.prover.auto_stake is False
+    assert loaded.settings.prover.reclaim is True
 
 
 def test_load__secret_variable__never_among_origins():

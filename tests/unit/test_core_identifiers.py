@@ -5,16 +5,18 @@ import pytest
 from zkml.core.digests import keccak256
 from zkml.core.identifiers import (
     LOCAL_CHAIN_IDS,
+    ZERO32,
     CircuitSpec,
-    JobSpec,
+    DerivativeTerms,
+    FeeTerms,
     ModelCommitment,
     VerifierClass,
     circuit_id,
     genesis_seed,
-    job_context,
-    job_id,
     model_id,
     proof_system_id,
+    registration_hash,
+    uniqueness_key,
 )
 from zkml.core.tensors import InputDomain, TensorLayout
 
@@ -23,16 +25,26 @@ SPEC = CircuitSpec(
     adapter=A,
     adapter_code_hash=b"\x01" * 32,
     verifying_key_digest=b"\x02" * 32,
+    weight_commitment=b"\x03" * 32,
     proof_system_id=proof_system_id("halo2-kzg-bn254-ezkl-v23"),
     layout=TensorLayout(64, 2, 10, 3),
     domain=InputDomain(-1, 128),
     gas_limit=900_000,
     verifier_class=VerifierClass.LOCAL,
 )
-COMMITMENT = ModelCommitment(b"\x01" * 32, b"\x02" * 32, b"\x03" * 32, b"\x04" * 32, "bafkrei", "digits")
-JOB = JobSpec(
-    model_id=7, input_commitment=b"\x05" * 32, input_uri="ipfs://x", fee=10**6, deadline=1_800_000_000
+COMMITMENT = ModelCommitment(
+    (b"\x01" * 32, b"\x11" * 32),
+    b"\x02" * 32,
+    b"\x03" * 32,
+    b"\x04" * 32,
+    b"\x05" * 32,
+    b"\x06" * 32,
+    7,
+    "bafkrei",
+    "digits",
+    "MIT",
 )
+FEES, DERIVATIVES = FeeTerms(1, 2, 3), DerivativeTerms(True, 4, 5, 6)
 
 
 def word(value):
@@ -50,38 +62,69 @@ def text(value):
     return word(len(data)) + data + bytes(-len(data) % 32)
 
 
+def encoded(commitment):
+    """Encode a commitment as the content of a struct with a list and three strings, by hand."""
+    circuits = word(len(commitment.circuit_ids)) + b"".join(commitment.circuit_ids)
+    tails = [circuits, *(text(value) for value in commitment[7:])]
+    starts = [10 * 32 + sum(len(tail) for tail in tails[:position]) for position in range(4)]
+    head = [starts[0], *commitment[1:7], *starts[1:]]
+    return b"".join(word(value) for value in head) + b"".join(tails)
+
+
+def words(*values):
+    return keccak256(b"".join(word(value) for value in values))
+
+
 def test_circuit_id__is_the_hash_of_the_static_words():
     """A circuit's id hashes tag, chain, router and every field of the entry, a word each."""
-    fields = [A, b"\x01" * 32, b"\x02" * 32, SPEC.proof_system_id, 64, 2, 10, 3, -1, 128, 900_000, 1]
-    expected = keccak256(b"".join(word(v) for v in [keccak256(b"zkml.circuit.v1"), 31337, B, *fields]))
+    pins = [A, b"\x01" * 32, b"\x02" * 32, b"\x03" * 32, SPEC.proof_system_id]
+    expected = words(keccak256(b"zkml.circuit.v1"), 31337, B, *pins, 64, 2, 10, 3, -1, 128, 900_000, 1)
     assert circuit_id(31337, B, SPEC) == expected
 
 
 def test_model_id__is_the_hash_of_tag_chain_registry_publisher_commitment():
-    """A model's id hashes the commitment as a struct with two strings, then the rest."""
-    head = [*COMMITMENT[:4], 6 * 32, 6 * 32 + len(text("bafkrei"))]
-    inner = keccak256(word(32) + b"".join(word(v) for v in head) + text("bafkrei") + text("digits"))
-    outer = keccak256(b"".join(word(v) for v in [keccak256(b"zkml.model.v1"), 1, B, C, inner]))
+    """A model's id hashes the commitment as a struct with a list and three strings, then the rest."""
+    inner = keccak256(word(32) + encoded(COMMITMENT))
+    outer = words(keccak256(b"zkml.model.v2"), 1, B, C, inner)
     assert model_id(1, B, C, COMMITMENT) == int.from_bytes(outer, "big")
 
 
-def test_job_id__is_the_hash_of_tag_chain_manager_requester_nonce_spec():
-    """A job's id hashes the specification as a struct with one string, then the rest."""
-    inner = keccak256(
-        word(32)
-        + b"".join(word(v) for v in [7, b"\x05" * 32, 5 * 32, 10**6, 1_800_000_000])
-        + text("ipfs://x")
-    )
-    outer = keccak256(b"".join(word(v) for v in [keccak256(b"zkml.job.v1"), 31337, B, C, 3, inner]))
-    assert job_id(31337, B, C, 3, JOB) == outer
+def test_registration_hash__is_the_hash_of_tag_chain_registry_publisher_content_salt():
+    """What is filed before a registration hashes commitment, fees and derivative terms, then the rest."""
+    terms = b"".join(word(value) for value in (*FEES, *DERIVATIVES))
+    content = keccak256(word(8 * 32) + terms + encoded(COMMITMENT))
+    expected = words(keccak256(b"zkml.registration.v1"), 1, B, C, content, b"\x08" * 32)
+    found = registration_hash(1, B, C, COMMITMENT, fees=FEES, derivatives=DERIVATIVES, salt=b"\x08" * 32)
+    assert found == expected
 
 
-def test_genesis_seed_and_context__are_hashes_of_their_words():
-    """Seed and context hash their tag, chain, contract, subject and account."""
-    seed = keccak256(b"".join(word(v) for v in [keccak256(b"zkml.genesis.v1"), 5, B, 99, C]))
-    assert genesis_seed(5, B, 99, C) == seed
-    context = keccak256(b"".join(word(v) for v in [keccak256(b"zkml.context.v1"), 5, B, b"\x09" * 32, C]))
-    assert job_context(5, B, b"\x09" * 32, C) == context
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"salt": b"\x09" * 32},
+        {"fees": FEES._replace(model_fee=9)},
+        {"derivatives": DERIVATIVES._replace(derivatives_allowed=False)},
+    ],
+)
+def test_registration_hash__anything_changed__is_another(change):
+    """Neither salt nor terms can be changed between the two steps of a registration."""
+    terms = {"fees": FEES, "derivatives": DERIVATIVES, "salt": ZERO32}
+    where = (1, B, C, COMMITMENT)
+    assert registration_hash(*where, **terms) != registration_hash(*where, **{**terms, **change})
+
+
+def test_genesis_seed__is_the_hash_of_its_words():
+    """The seed hashes its tag, chain, registry, model and owner."""
+    assert genesis_seed(5, B, 99, C) == words(keccak256(b"zkml.genesis.v1"), 5, B, 99, C)
+
+
+def test_uniqueness_key__of_a_ceremony__is_key_and_weights():
+    """Of audited code the key and the weights count, whatever the adapter; else the circuit alone."""
+    circuit = b"\x0a" * 32
+    assert uniqueness_key(circuit, SPEC) == circuit
+    shared = SPEC._replace(verifier_class=VerifierClass.CEREMONY)
+    assert uniqueness_key(circuit, shared) == words(2, b"\x02" * 32, b"\x03" * 32)
+    assert uniqueness_key(circuit, shared) == uniqueness_key(ZERO32, shared._replace(adapter=C))
 
 
 @pytest.mark.parametrize(
@@ -90,6 +133,7 @@ def test_genesis_seed_and_context__are_hashes_of_their_words():
         ("adapter", C),
         ("adapter_code_hash", b"\x09" * 32),
         ("verifying_key_digest", b"\x09" * 32),
+        ("weight_commitment", b"\x09" * 32),
         ("proof_system_id", b"\x09" * 4),
         ("layout", TensorLayout(64, 2, 10, 4)),
         ("domain", InputDomain(-1, 129)),
@@ -102,18 +146,18 @@ def test_circuit_id__any_field_changed__is_another(name, value):
     assert circuit_id(31337, B, SPEC._replace(**{name: value})) != circuit_id(31337, B, SPEC)
 
 
-@pytest.mark.parametrize("index", range(6))
-def test_model_id__any_field_changed__is_another(index):
+@pytest.mark.parametrize("field", ModelCommitment._fields)
+def test_model_id__any_field_changed__is_another(field):
     """No field of a commitment can be changed under one id."""
-    fields = list(COMMITMENT)
-    fields[index] = b"\x09" * 32 if index < 4 else "other"
-    assert model_id(1, B, C, ModelCommitment(*fields)) != model_id(1, B, C, COMMITMENT)
+    other = {str: "other", int: 1, tuple: (b"\x01" * 32,), bytes: b"\x09" * 32}
+    changed = COMMITMENT._replace(**{field: other[type(getattr(COMMITMENT, field))]})
+    assert model_id(1, B, C, changed) != model_id(1, B, C, COMMITMENT)
 
 
 def test_identifiers__checksum_case__does_not_count():
     """An address names one account however its letters are cased."""
     mixed = "0x" + "aB" * 20
-    assert job_context(1, mixed, bytes(32), C) == job_context(1, mixed.lower(), bytes(32), C)
+    assert genesis_seed(1, mixed, 1, C) == genesis_seed(1, mixed.lower(), 1, C)
 
 
 def test_model_id__strings_moved_between_fields__is_another():

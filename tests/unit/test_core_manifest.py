@@ -21,7 +21,7 @@ FILES = {
     for role in ROLES
 }
 GOOD = {
-    "format": "zkml.bundle/1",
+    "format": "zkml.bundle/2",
     "name": "digits",
     "system": "ezkl",
     "system_version": "23.0.5",
@@ -29,6 +29,8 @@ GOOD = {
     "input_visibility": "public",
     "output_visibility": "public",
     "param_visibility": "fixed",
+    "weight_point": None,
+    "batch": 1,
     "input_shape": [1, 1, 8, 8],
     "output_shape": [1, 10],
     "input_scale_bits": 7,
@@ -105,12 +107,18 @@ def test_manifest__field_foreign__is_refused(place):
 @pytest.mark.parametrize(
     ("path", "value"),
     [
-        (("format",), "zkml.bundle/2"),
+        (("format",), "zkml.bundle/3"),
         (("name",), "../digits"),
         (("name",), ""),
         (("input_visibility",), "private"),
         (("output_visibility",), "private"),
         (("param_visibility",), "private"),
+        (("param_visibility",), "committed"),
+        (("weight_point",), "0x" + "11" * 64),
+        (("weight_point",), "0x" + "11" * 63),
+        (("batch",), 0),
+        (("batch",), 2),
+        (("files", "weightless_onnx"), FILES["onnx"] | {"path": "weightless.bin"}),
         (("input_shape",), [1, 1, 8, 9]),
         (("input_shape",), [1, 1, 8, -8]),
         (("output_shape",), [10, 10]),
@@ -150,7 +158,7 @@ def test_manifest__lie_or_contradiction__is_refused(path, value):
 
 
 @pytest.mark.parametrize(
-    "data", [b"", b"[]", b"{}", b"\xff", b'{"format":"zkml.bundle/1"}', b'{"format":"zkml.claim/1"}']
+    "data", [b"", b"[]", b"{}", b"\xff", b'{"format":"zkml.bundle/2"}', b'{"format":"zkml.claim/1"}']
 )
 def test_manifest__no_manifest__is_refused(data):
     """Something else than a manifest is refused as one, whatever it is."""

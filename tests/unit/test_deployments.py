@@ -2,7 +2,11 @@
 
 import pytest
 
-from verifier_contracts.deployments import DeployedContract, Deployment, JobTerms, read_deployment
+from verifier_contracts.artifacts import load_artifact
+from verifier_contracts.deploy import DEPLOYMENT_ORDER
+from verifier_contracts.deploy_contract import creation_address
+from verifier_contracts.deployments import DeployedContract, Deployment, read_deployment
+from verifier_contracts.terms import JobTerms, default_job_terms, default_protocol_terms
 from zkml.adapters.atomic_write import write_atomically
 from zkml.errors import DeploymentError, FormatError, StorageError
 
@@ -13,18 +17,17 @@ def contract(digit):
 
 @pytest.fixture
 def record():
+    contracts = {name: contract("123456789abcd"[place]) for place, (name, _) in enumerate(DEPLOYMENT_ORDER)}
     return Deployment(
         chain_id=31337,
         genesis_hash="0x" + "a" * 64,
         deployer="0x" + "b" * 40,
         block=1,
-        router=contract("1"),
-        token=contract("2"),
         token_decimals=6,
         token_symbol="zUSD",
-        registry=contract("3"),
-        manager=contract("4"),
         terms=JobTerms(),
+        protocol=default_protocol_terms("0x" + "b" * 40, is_local=True),
+        **contracts,
     )
 
 
@@ -47,7 +50,7 @@ def test_read_deployment__none__says_how_to_get_one(tmp_path):
     [
         lambda data: data[:-1],
         lambda data: b"",
-        lambda data: data.replace(b"zkml.deployment/1", b"zkml.deployment/2"),
+        lambda data: data.replace(b"zkml.deployment/2", b"zkml.deployment/1"),
         lambda data: data.replace(b"0x1111", b"0x111g", 1),
         lambda data: data.replace(b'"block":1,', b""),
         lambda data: data.replace(b'"block":1,', b'"block":"1",'),
@@ -58,6 +61,9 @@ def test_read_deployment__none__says_how_to_get_one(tmp_path):
         lambda data: data.replace(b"zUSD", b"z" * 17),
         lambda data: data.replace(b"zUSD", b"z\\u001b[2J"),
         lambda data: data.replace(b'"min_collateral":"1000000"', b'"min_collateral":1000000'),
+        lambda data: data.replace(b'"grace_seconds":36', b'"grace_seconds":-1'),
+        lambda data: data.replace(b'"bonus_ppm":500000', b'"bonus_ppm":1000001'),
+        lambda data: data.replace(b'"min_commit_blocks":1', b'"min_commit_blocks":0'),
     ],
 )
 def test_read_deployment__one_fault__is_refused_with_the_path(tmp_path, record, change):
@@ -83,3 +89,35 @@ def test_write_atomically__failed__leaves_the_old_file_and_no_other(tmp_path, mo
     with pytest.raises(StorageError, match="No space left"):
         write_atomically(path, b"new")
     assert [item.read_bytes() for item in tmp_path.iterdir()] == [b"old"]
+
+
+def test_contracts__of_a_record__are_all_in_the_order_of_deployment(record):
+    """A record names every contract of a deployment, and nothing else is one."""
+    assert list(record.contracts) == [name for name, _ in DEPLOYMENT_ORDER]
+    assert record.addresses["manager"] == record.manager.address
+
+
+def test_terms__as_abi__have_the_order_of_the_struct():
+    """Terms survive the way to the contract and back, and no field of the struct is missing."""
+    terms = JobTerms(min_collateral="5", grace_seconds=7)
+    assert JobTerms.from_abi(terms.as_abi()) == terms
+    (function,) = (item for item in load_artifact("JobManager").abi if item.get("name") == "terms")
+    names = [part["name"] for part in function["outputs"][0]["components"]]
+    python = ["".join(word.title() for word in name.split("_")) for name in JobTerms.model_fields]
+    assert [name.lower() for name in names] == [name.lower() for name in python]
+
+
+def test_defaults__elsewhere__are_strict():
+    """Where money is, jobs accept audited verifiers alone, commitments age, and the admin waits two days."""
+    assert default_job_terms(is_local=False).accepted_classes == 0b0100
+    assert default_job_terms(is_local=True).accepted_classes == 0b1110
+    public = default_protocol_terms("0x" + "b" * 40, is_local=False)
+    assert public.timelock_delay_seconds == 2 * 24 * 3600
+    assert public.min_commit_blocks > 1
+
+
+def test_creation_address__of_a_known_deployment__is_the_chains():
+    """Addresses are computed as every chain does: Anvil's first account creates its first contract there."""
+    first = "0xf39Fd6e51aad88F6F4ce6aB8827279cffFb92266"
+    assert creation_address(first, 0) == "0x5FbDB2315678afecb367f032d93F642f64180aa3"
+    assert creation_address(first, 300) != creation_address(first, 44)

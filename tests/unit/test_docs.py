@@ -1,26 +1,37 @@
-"""What the documentation says about the project is true: commands, flags, links, tests, errors, gas.
+"""What the documentation says about the project is true: commands, flags, links, tests, errors, numbers, gas.
 
-Run as a program this prints docs/errors.md.
+Run as a program this prints docs/errors.md; with the argument `gas` the gas tables of docs/contracts.md.
 """
 
 import ast
+import fnmatch
 import inspect
 import json
 import re
 import shlex
+import sys
 import tomllib
 from pathlib import Path
 
 import click
 import pytest
 
+from verifier_contracts.terms import (
+    DAY_SECONDS,
+    JobTerms,
+    ProtocolTerms,
+    default_job_terms,
+    default_protocol_terms,
+)
 from zkml import errors
 from zkml.cli.main import command_tree
+from zkml.core.identifiers import VerifierClass
 
 ROOT = Path(__file__).parents[2]
 PAGES = (ROOT / "README.md", ROOT / "CHANGELOG.md", *sorted((ROOT / "docs").glob("*.md")))
 IDS = [page.name for page in PAGES]
 TREE = command_tree()
+SOMEBODY = "0x" + "11" * 20
 
 
 def code_of(page):
@@ -93,7 +104,7 @@ def test_commands__every_one__is_shown_in_a_console_block():
     for page in PAGES:
         _, lines = code_of(page)
         text = "\n".join(line for line in lines if line.startswith("$ "))
-        typed |= {" ".join(pair) for pair in re.findall(r"zkml ([a-z]+) ([a-z]+)", text)}
+        typed |= {" ".join(pair) for pair in re.findall(r"zkml ([a-z]+) ([a-z-]+)", text)}
     expected = {f"{noun} {verb}" for noun, verbs in TREE.items() if isinstance(verbs, dict) for verb in verbs}
     assert expected <= typed, sorted(expected - typed)
     assert "`zkml demo`" in (ROOT / "README.md").read_text()
@@ -145,6 +156,22 @@ def test_tests__named_in_a_page__exist(page):
             assert name in names_in(ROOT / path), span
         elif re.match(r"(?:test|testFuzz|invariant)_", span):
             assert span in solidity, span
+
+
+def test_invariants_page__every_pattern_and_file__matches_something():
+    """Each line of INVARIANTS.md is held by tests that are there, and each numbered test belongs to a line."""
+    folder = ROOT / "tests" / "contracts"
+    page = folder / "INVARIANTS.md"
+    solidity = set().union(*(names_in(path) for path in folder.glob("*.t.sol")))
+    spans, _ = code_of(page)
+    for span in spans:
+        if re.match(r"(?:test|testFuzz|invariant)[\w*]*_", span):
+            assert fnmatch.filter(solidity, span), span
+        elif re.fullmatch(r"[\w/]+(?:\.t)?\.(?:sol|json)", span):
+            assert (folder / span).is_file(), span
+    promised = set(re.findall(r"^\| I(\d+) \|", page.read_text(), re.MULTILINE))
+    carried = {number for name in solidity for number in re.findall(r"_I(\d+)(?=_)", name)}
+    assert carried == promised
 
 
 def test_security_page__every_threat__names_a_test():
@@ -201,28 +228,131 @@ def test_error_codes__named_in_a_page__exist(page):
     assert set(re.findall(r"ZK-[A-Z]+-\d+", page.read_text())) <= tree
 
 
-def test_gas_table__is_the_snapshot():
-    """The gas table of docs/contracts.md has exactly the figures of the committed snapshot."""
+SIZES = ("20", "74", "794")
+"""Numbers of instances that settlements are measured at, as the snapshot and the table name them."""
+
+
+def gas_tables():
+    """Return the gas tables of docs/contracts.md: moves by number of instances, then all other figures."""
     snapshot = json.loads((ROOT / "tests" / "contracts" / "gas-snapshot.json").read_text())
-    expected = {}
-    for size in ("74", "794"):
-        for move, gas in snapshot[size].items():
-            expected.setdefault(move, []).append(gas)
-        expected.setdefault("activate", []).append(snapshot["market"][f"activate_{size}"])
-    for move, gas in snapshot["market"].items():
-        if not move.startswith("activate_"):
-            expected[move] = [gas, gas]
-    table = (
-        (ROOT / "docs" / "contracts.md")
-        .read_text()
-        .partition("<!-- gas -->")[2]
-        .partition("<!-- /gas -->")[0]
+    moves = sorted(set().union(*(snapshot[size] for size in SIZES)))
+    by_size = [
+        f"| `{move}` | {' | '.join(str(snapshot[size].get(move, '')) for size in SIZES)} |" for move in moves
+    ]
+    others = [
+        f"| `{group}.{name}` | {gas} |"
+        for group, figures in sorted(snapshot.items())
+        if group not in SIZES
+        for name, gas in sorted(figures.items())
+    ]
+    return "\n".join(
+        [
+            f"| move | {' | '.join(f'{size} instances' for size in SIZES)} |",
+            "|---|---:|---:|---:|",
+            *by_size,
+            "",
+            "| figure | gas |",
+            "|---|---:|",
+            *others,
+            "",
+        ]
     )
-    found = {
-        move: [int(few), int(many)]
-        for move, few, many in re.findall(r"\| `(\w+)` \| (\d+) \| (\d+) \|", table)
-    }
-    assert found == expected
+
+
+def test_gas_tables__are_the_snapshot():
+    """The gas tables of docs/contracts.md have exactly the figures of the committed snapshot, and all of them."""
+    page = (ROOT / "docs" / "contracts.md").read_text()
+    assert page.partition("<!-- gas -->\n")[2].partition("<!-- /gas -->")[0] == gas_tables()
+
+
+def test_gas_budget__in_the_text__is_the_snapshots():
+    """The figures by which docs/contracts.md says what a settlement costs beyond its proof are those measured."""
+    snapshot = json.loads((ROOT / "tests" / "contracts" / "gas-snapshot.json").read_text())
+    text = (ROOT / "docs" / "contracts.md").read_text().partition("**The budget of a settlement**")[2]
+    budget, excess = snapshot["budget"], snapshot["excess"]
+    for gas in (
+        budget["settle_beyond_verify_20"],
+        budget["settle_beyond_verify_20_without_calldata"],
+        excess["20_warm"],
+        excess["794_cold"],
+    ):
+        assert f"{gas:,}" in text
+    assert f"costs {budget['settle_beyond_verify_794_without_calldata_per_instance']}." in text
+    saved = (excess["20_cold"] - excess["794_cold"]) / (794 - 20)
+    assert f"about {round(saved, -1):.0f} gas" in text
+
+
+def default_numbers():
+    """Return what the table of numbers in docs/contracts.md must say of each default of the deployment."""
+    job, protocol = JobTerms(), ProtocolTerms(administrator=SOMEBODY, guardian=SOMEBODY, treasury=SOMEBODY)
+    return (
+        f"{int(job.min_collateral):,} units",
+        f"{job.collateral_ppm:,} ppm, at most",
+        f"| {job.min_duration_seconds} seconds to {job.max_duration_seconds // DAY_SECONDS} days |",
+        f"| {job.min_claim_seconds} seconds, above the grace |",
+        f"| {job.grace_seconds} seconds",
+        f"{job.bonus_ppm:,} ppm of the collateral",
+        f"{job.treasury_ppm:,} ppm; what is left burns",
+        f"{protocol.platform.fee_ppm:,} ppm; 0.01 zUSD ({int(protocol.platform.flat_fee):,} units)",
+        f"{protocol.caps.fee_ppm:,} ppm (no deployment can have more); {int(protocol.caps.flat_fee) // 10**6} zUSD",
+        f"| {protocol.timelock_delay_seconds // DAY_SECONDS} days; none on local chains |",
+        f"| {protocol.unstake_delay_seconds // DAY_SECONDS} days | prover",
+        f"{protocol.min_commit_blocks} to {protocol.max_commit_blocks:,} blocks",
+    )
+
+
+def test_numbers__of_the_contracts_page__are_the_defaults():
+    """Every default of a deployment that docs/contracts.md tells is the one that a deployment gets."""
+    table = (ROOT / "docs" / "contracts.md").read_text().partition("## Numbers")[2].partition("\n## ")[0]
+    missing = [number for number in default_numbers() if number not in table]
+    assert not missing
+    strict = default_job_terms(is_local=False).accepted_classes
+    assert strict == 1 << VerifierClass.CEREMONY
+    local = default_protocol_terms(SOMEBODY, is_local=True)
+    assert (local.timelock_delay_seconds, local.min_commit_blocks) == (0, 1)
+
+
+def constants():
+    """Return the number of each constant of our contracts that is written as one, by name."""
+    found = {}
+    for folder in ("marketplace", "registry", "verifier_contracts"):
+        for path in (ROOT / folder / "src").glob("*.sol"):
+            for name, value in re.findall(
+                r"^ +u?int\d* \w+ constant (\w+) = ([\d_]+);", path.read_text(), re.MULTILINE
+            ):
+                found.setdefault(name, set()).add(int(value))
+    return found
+
+
+@pytest.mark.parametrize(
+    ("name", "told"),
+    [
+        ("MAX_CIRCUITS", "| circuits of a model; batch | {};"),
+        ("MAX_TEXT_BYTES", "1 to {} bytes each"),
+        ("MAX_RATE_PPM", "| at most {} ppm |"),
+        ("MAX_PARENTS", "| parents; ancestors; sum of rates | {};"),
+        ("MAX_ANCESTORS", "; {}; 500,000 ppm |"),
+        ("MAX_PARTS_PPM", "| {} ppm in all |"),
+        ("RESALE_ROYALTY_PPM", "| {} ppm, to the publisher |"),
+        ("MAX_ALLOWED_PROVERS", "input URI | {};"),
+        ("MAX_URI_BYTES", "input URI | 8; {} bytes"),
+        ("MAX_ENDPOINT_BYTES", "proof systems | {} bytes;"),
+        ("MAX_PROOF_SYSTEMS", "256 bytes; 1 to {} |"),
+        ("MAX_GAS_LIMIT", "1 to {} (EIP-7825"),
+        ("MAX_ELEMENTS", "1 to {} elements"),
+        ("MAX_ELEMENT_BYTES", "elements of 1 to {} bytes"),
+        ("MIN_WORDS", "| {} to 2,042 words"),
+        ("MAX_WORDS", "to {} words"),
+        ("MAX_CEREMONIES", "refused proof | {};"),
+        ("MAX_BONUS_PPM", "{} ppm of the collateral, the most"),
+        ("MAX_REASON_BYTES", "256 bytes; {} bytes | contract |"),
+    ],
+)
+def test_numbers__of_the_contracts__are_their_constants(name, told):
+    """A limit that docs/contracts.md tells is the constant of that name in the Solidity sources."""
+    values = constants()[name]
+    table = (ROOT / "docs" / "contracts.md").read_text().partition("## Numbers")[2].partition("\n## ")[0]
+    assert any(told.format(f"{value:,}") in table for value in values), values
 
 
 def test_policy_codes__of_the_prover_page__are_the_nodes():
@@ -264,4 +394,4 @@ def test_extras__of_the_readme__are_pyprojects():
 
 
 if __name__ == "__main__":
-    print(errors_page(), end="")
+    print(gas_tables() if sys.argv[1:] == ["gas"] else errors_page(), end="")

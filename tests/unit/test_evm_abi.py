@@ -17,11 +17,19 @@ ADDRESS = "0x5FbDB2315678afecb367f032d93F642f64180aa3"
 def test_encode_call__nested_named_tuples__round_trips_with_checksummed_addresses():
     """A struct inside a struct goes in as named tuples and comes back as plain ones."""
     spec = CircuitSpec(
-        ADDRESS.lower(), bytes(32), b"\x01" * 32, b"abcd", TensorLayout(2, 1, 3, 4), InputDomain(-5, 6), 7, 1
+        ADDRESS.lower(),
+        bytes(32),
+        b"\x01" * 32,
+        b"\x02" * 32,
+        b"abcd",
+        TensorLayout(2, 1, 3, 4),
+        InputDomain(-5, 6),
+        7,
+        1,
     )
     entry = abi.function(ROUTER, "add")
     calldata = abi.encode_call(entry, [spec.as_abi()])
-    expected = (ADDRESS, bytes(32), b"\x01" * 32, b"abcd", (2, 1, 3, 4), (-5, 6), 7, 1)
+    expected = (ADDRESS, bytes(32), b"\x01" * 32, b"\x02" * 32, b"abcd", (2, 1, 3, 4), (-5, 6), 7, 1)
     assert abi.decode_calldata(entry, calldata) == {"spec": expected}
 
 

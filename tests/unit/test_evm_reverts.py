@@ -12,8 +12,14 @@ from zkml.errors import (
     InvalidTransitionError,
     JobExpiredError,
     JobNotFoundError,
+    LineageError,
+    MarketError,
     ProofRejectedError,
+    ProverRefusedError,
     RevertedError,
+    StakeError,
+    TabRefusedError,
+    TombstonedError,
 )
 
 
@@ -89,6 +95,23 @@ def test_twins__every_error_of_every_contract__has_one_or_is_plain():
     assert solidity - TWINS.keys() - PLAIN == set()
     assert (TWINS.keys() | PLAIN) - solidity == set()
     assert TWINS.keys() & PLAIN == set()
+
+
+@pytest.mark.parametrize(
+    ("signature", "values", "twin"),
+    [
+        ("TotalTooHigh(uint256,uint80)", [2, 1], MarketError),
+        ("TotalTooHigh(uint256,uint256)", [2, 1], LineageError),
+        ("CircuitIsTombstoned(bytes32)", [bytes(32)], TombstonedError),
+        ("StakeTooLow(address,uint256,uint256)", ["0x" + "11" * 20, 2, 1], StakeError),
+        ("TabNotOpen(bytes32)", [bytes(32)], TabRefusedError),
+        ("NotRegistered(address)", ["0x" + "11" * 20], ProverRefusedError),
+    ],
+)
+def test_translate__errors_of_one_name_or_one_branch__are_told_apart(signature, values, twin):
+    """A job's price and a lineage's rates are two errors of one name; each branch has its own class."""
+    found = translate(known_reverts().error(revert_of(signature, values), "x"))
+    assert type(found) is twin
 
 
 def test_selectors__of_all_contracts__belong_to_one_signature_each():

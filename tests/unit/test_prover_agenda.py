@@ -7,7 +7,6 @@ import pytest
 from prover_simulator import (
     COLLATERAL,
     FEE,
-    FUNDS,
     POLICY,
     PROVER,
     RIVAL,
@@ -77,14 +76,14 @@ def open_many(chain, number, **changes):
 
 def claim_all(chain, jobs, account):
     other = SimulatedMarket(chain, account)
+    chain.endow(account, len(jobs) * 2 * COLLATERAL)
     for job_id in jobs:
-        other.act(other.plan_approve(COLLATERAL))
         other.act(other.plan_claim(job_id))
 
 
 def test_round__fees_too_low__asks_the_chain_about_none(chain, circuit, journal, market):
     """A flood of jobs of a dust fee costs no request, in the first round and in any other."""
-    open_many(chain, 60, fee="1")
+    open_many(chain, 60, fee=1)
     node = simulated_node(chain, circuit, journal, market=market, policy=PAYING)
     assert node.run_once().skips == {"fee-too-low": 60}
     assert node.run_once().outcomes == ()
@@ -103,15 +102,44 @@ def test_round__circuit_without_a_bundle__is_asked_for_once(chain, circuit, jour
 
 def test_set_aside__other_settings_after_a_restart__are_applied(chain, circuit, journal, market):
     """What one start left alone for its settings is judged anew by the next start's."""
-    chain.open(INPUT, fee="1")
+    chain.open(INPUT, fee=1)
     simulated_node(chain, circuit, journal, policy=PAYING).run_once()
     assert [case.state for case in journal.cases()] == [CaseState.WAITING]
     assert len(simulated_node(chain, circuit, journal).run_once().settled) == 1
 
 
+def rising(chain, **options):
+    """Open a job whose fee rises from 1 by 99 in 1000 seconds; return when it opened."""
+    chain.open(INPUT, fee=1, max_fee=100, ramp_seconds=1000, seconds=100_000, **options)
+    return chain.now
+
+
+def test_set_aside__offer_still_rises__is_looked_at_when_it_is_enough(chain, circuit, journal, market):
+    """A fee below the policy costs no request until the second at which the auction reaches it."""
+    opened_at = rising(chain)
+    node = simulated_node(chain, circuit, journal, market=market, policy=replace(POLICY, min_fee=21))
+    assert node.run_once().skips == {"fee-too-low": 1}
+    asked = dict(market.asked)
+    chain.now = opened_at + 202
+    assert node.run_once().outcomes == ()
+    assert dict(market.asked) == asked
+    chain.now = opened_at + 203
+    assert len(node.run_once().settled) == 1
+    [job] = chain.state.jobs.values()
+    assert job.payment.prover_fee >= 21
+
+
+def test_set_aside__offer_never_enough__is_no_request_at_all(chain, circuit, journal, market):
+    """What the job pays at its best is in its opening."""
+    rising(chain)
+    node = simulated_node(chain, circuit, journal, market=market, policy=replace(POLICY, min_fee=102))
+    assert node.run_once().skips == {"fee-too-low": 1}
+    assert not market.asked
+
+
 def test_set_aside__deadline_passes__is_closed(chain, circuit, journal, market):
     """Jobs that were left alone do not stay in the journal's list for ever."""
-    chain.open(INPUT, fee="1")
+    chain.open(INPUT, fee=1)
     node = simulated_node(chain, circuit, journal, market=market, policy=PAYING)
     node.run_once()
     chain.now += 1000
@@ -124,8 +152,8 @@ def test_round__more_jobs_than_it_takes__best_paid_first(chain, circuit, journal
     """A round is bounded, and what it leaves for the next is what pays least."""
     chain.state.balances[PROVER] = 100 * COLLATERAL
     jobs = open_many(chain, MAX_JOBS_PER_ROUND + 3)
-    cheap = chain.open(INPUT, seconds=100_000, fee=str(FEE - 1))
-    dear = chain.open(pack([7, 7, 7, 7], 1), seconds=100_000, fee=str(FEE + 1))
+    cheap = chain.open(INPUT, seconds=100_000, fee=FEE - 1)
+    dear = chain.open(pack([7, 7, 7, 7], 1), seconds=100_000, fee=FEE + 1)
     node = simulated_node(chain, circuit, journal, market=market)
     report = node.run_once()
     assert len(report.outcomes) == MAX_JOBS_PER_ROUND
@@ -136,8 +164,7 @@ def test_round__more_jobs_than_it_takes__best_paid_first(chain, circuit, journal
 
 def test_round__best_paid_jobs_never_get_anywhere__do_not_keep_others_out(chain, circuit, journal, market):
     """A round's worth of better paid jobs that another holds delays an honest one by one round."""
-    chain.state.balances[RIVAL] = 100 * COLLATERAL
-    claim_all(chain, open_many(chain, MAX_JOBS_PER_ROUND, fee=str(2 * FEE)), RIVAL)
+    claim_all(chain, open_many(chain, MAX_JOBS_PER_ROUND, fee=2 * FEE, claim_seconds=100_000), RIVAL)
     honest = chain.open(INPUT, seconds=100_000)
     node = simulated_node(chain, circuit, journal, market=market)
     assert node.run_once().skips == {"claimed-by-other": MAX_JOBS_PER_ROUND}
@@ -148,23 +175,23 @@ def test_round__job_at_work__comes_before_any_number_of_others(chain, circuit, j
     """Collateral at stake is not outbid."""
     mine = chain.open(INPUT, seconds=100_000)
     claim_all(chain, [mine], PROVER)
-    open_many(chain, MAX_JOBS_PER_ROUND + 1, fee=str(2 * FEE))
+    open_many(chain, MAX_JOBS_PER_ROUND + 1, fee=2 * FEE)
     simulated_node(chain, circuit, journal, market=market).run_once()
     assert market.jobs[0] == mine
 
 
 def test_journal_lost__claimed_job_of_a_low_fee__is_found_and_proved(chain, circuit, journal, market):
     """The opening alone says fee-too-low; the claim that is on chain is looked for first."""
-    job_id = chain.open(INPUT, fee="1")
+    job_id = chain.open(INPUT, fee=1)
     claim_all(chain, [job_id], PROVER)
     report = simulated_node(chain, circuit, journal, market=market, policy=PAYING).run_once()
     assert [outcome.job_id for outcome in report.settled] == [to_hex(job_id)]
-    assert chain.state.balances[PROVER] == FUNDS - COLLATERAL
+    assert chain.state.credits[PROVER] == 1
 
 
 def test_round__nonsense_about_one_job__delays_that_job_alone(chain, circuit, journal, market):
     """An answer that cannot be read ends neither the round nor the node, and is no fault of the job."""
-    bad = chain.open(INPUT, fee=str(2 * FEE))
+    bad = chain.open(INPUT, fee=2 * FEE)
     good = chain.open(pack([5, 5, 5, 5], 1))
     market.silent_about = {bad}
     node = simulated_node(chain, circuit, journal, market=market)

@@ -3,7 +3,6 @@
 import pytest
 from prover_simulator import (
     ADAPTER,
-    COLLATERAL,
     FUNDS,
     LAYOUT,
     LEAST_GAS,
@@ -144,10 +143,10 @@ def test_inspection__no_compiler__skips_and_another_start_with_one_goes_on(chain
     """Without anything to compare with there is no claim; the job is kept for a better equipped node."""
     chain.open(INPUT)
 
-    def fail():
+    def fail(_key_digest):
         raise ToolchainError("expected solc 0.8.37, found none")
 
-    circuit.verifier_code = fail
+    circuit.expected_verifier = fail
     report = simulated_node(chain, circuit, journal).run_once()
     assert report.skips == {"foreign-verifier": 1}
     assert "expected solc 0.8.37" in report.outcomes[0].reason
@@ -159,8 +158,6 @@ def test_inspection__no_compiler__skips_and_another_start_with_one_goes_on(chain
 def test_inspection__job_is_claimed_already__is_proved_all_the_same(chain, circuit, journal):
     """With collateral at stake trying costs nothing more."""
     job_id = chain.open(INPUT)
-    market = SimulatedMarket(chain)
-    market.act(market.plan_approve(COLLATERAL))
-    market.act(market.plan_claim(job_id))
+    SimulatedMarket(chain).claim(job_id)
     stateful_adapter(chain)
     assert len(simulated_node(chain, circuit, journal).run_once().settled) == 1

@@ -29,6 +29,7 @@ from prover_nodes.node import MAX_FAILURES, OutcomeKind
 from prover_nodes.policy import SkipCode
 from prover_nodes.services.watch import REORG_BLOCKS
 from prover_nodes.status import read_status
+from registry.provers import Stake
 from zkml.core.cid import cid_of
 from zkml.core.identifiers import VerifierClass
 from zkml.core.records import SettlementRecord, WitnessRecord, to_hex
@@ -63,9 +64,7 @@ def journal(tmp_path):
 
 
 def rival_claims(chain, job_id):
-    rival = SimulatedMarket(chain, RIVAL)
-    rival.act(rival.plan_approve(COLLATERAL))
-    rival.act(rival.plan_claim(job_id))
+    SimulatedMarket(chain, RIVAL).claim(job_id)
 
 
 def test_run_once__open_jobs__each_is_proved_settled_and_paid(chain, circuit, journal):
@@ -74,13 +73,14 @@ def test_run_once__open_jobs__each_is_proved_settled_and_paid(chain, circuit, jo
     chain.open(pack([5, 5, 5, 5], 1))
     report = simulated_node(chain, circuit, journal).run_once()
     assert (report.seen, len(report.settled), report.skips) == (2, 2, {})
-    assert chain.state.credits[PROVER] == 2 * (FEE + COLLATERAL)
+    assert chain.state.credits[PROVER] == 2 * FEE
+    assert chain.state.stakes[PROVER] == Stake(COLLATERAL, 0, registered=True, leaving=0, leaves_at=0)
     assert circuit.proved == 2
     for case in journal.cases():
         assert all(journal.has(case, stage) for stage in Stage)
         witness = journal.read(case, Stage.WITNESS, WitnessRecord)
         assert witness.request == case.digest
-        assert journal.read(case, Stage.SETTLE, SettlementRecord).fee == str(FEE)
+        assert journal.read(case, Stage.SETTLE, SettlementRecord).prover_fee == str(FEE)
     assert chain.state.allowances[PROVER] == 0
 
 
@@ -122,7 +122,7 @@ def close_to_deadline(chain, circuit):
 
 
 def fee_too_low(chain, circuit):
-    chain.open(INPUT, fee="1")
+    chain.open(INPUT, fee=1)
 
 
 def another_layout(chain, circuit):
@@ -169,9 +169,37 @@ def web_address(chain, circuit):
     chain.open(INPUT, uri="http://127.0.0.1/input")
 
 
+def other_provers_named(chain, circuit):
+    chain.open(INPUT, provers=(RIVAL,))
+
+
+def closed_model(chain, circuit):
+    chain.open(INPUT)
+    chain.closed_to.add(PROVER)
+
+
+def tombstoned(chain, circuit):
+    chain.open(INPUT)
+    chain.tombstoned = True
+
+
+def replaced_too_soon(chain, circuit):
+    chain.open(INPUT, claim_seconds=24)
+
+
+def batch_bundle(chain, circuit):
+    chain.open(INPUT)
+    circuit.batch = 4
+
+
 @pytest.mark.parametrize(
     ("arrange", "code", "state"),
     [
+        (other_provers_named, SkipCode.NOT_NAMED, CaseState.WAITING),
+        (closed_model, SkipCode.ACCESS_REFUSED, CaseState.WAITING),
+        (tombstoned, SkipCode.TOMBSTONED, CaseState.CLOSED),
+        (replaced_too_soon, SkipCode.CLAIM_PERIOD_TOO_SHORT, CaseState.WAITING),
+        (batch_bundle, SkipCode.BATCH_CIRCUIT, CaseState.WAITING),
         (close_to_deadline, SkipCode.DEADLINE_TOO_NEAR, CaseState.WAITING),
         (fee_too_low, SkipCode.FEE_TOO_LOW, CaseState.WAITING),
         (another_layout, SkipCode.UNKNOWN_CIRCUIT, CaseState.WAITING),
@@ -199,6 +227,34 @@ def test_job_left_alone__is_counted_and_costs_nothing(chain, circuit, journal, a
     assert read_status(journal).skips == {str(code): 1}
 
 
+def test_job_left_alone__named_by_id__is_judged_by_the_same_rules(chain, circuit, journal):
+    """Naming a job does not get it claimed where its requester named others."""
+    job_id = chain.open(INPUT, provers=(RIVAL,))
+    assert simulated_node(chain, circuit, journal).run_once([job_id]).skips == {"not-named": 1}
+
+
+def test_job__names_this_prover__is_taken(chain, circuit, journal):
+    """A named prover is no other prover."""
+    chain.open(INPUT, provers=(RIVAL, PROVER))
+    assert len(simulated_node(chain, circuit, journal).run_once().settled) == 1
+
+
+def test_claim_period__exactly_enough_time__is_taken(chain, circuit, journal):
+    """The same prediction is compared with the claim period: 5 + 20 seconds."""
+    chain.open(INPUT, claim_seconds=25)
+    assert len(simulated_node(chain, circuit, journal).run_once().settled) == 1
+
+
+def test_opening__another_fee_than_the_chain_has__delays_the_job(chain, circuit, journal):
+    """What the event said and what is stored must be one; nothing is sent where they differ."""
+    chain.open(INPUT)
+    [request] = chain.state.requests
+    chain.state.requests = [request.model_copy(update={"max_prover_fee": str(2 * FEE)})]
+    report = simulated_node(chain, circuit, journal).run_once()
+    assert [outcome.kind for outcome in report.outcomes] == [OutcomeKind.DELAYED]
+    assert not chain.broadcasts
+
+
 def test_deadline__exactly_enough_time__is_taken(chain, circuit, journal):
     """The least time is the predicted proof and the margin: 5 + 20 seconds; one second less is too near."""
     chain.open(INPUT, seconds=25)
@@ -224,9 +280,7 @@ def test_deadline__witness_takes_the_time__no_claim_after_it(chain, circuit, jou
 def test_deadline__claimed_by_this_node__is_proved_though_it_is_near(chain, circuit, journal):
     """With collateral at stake the node tries until the deadline itself."""
     job_id = chain.open(INPUT, seconds=40)
-    market = SimulatedMarket(chain)
-    market.act(market.plan_approve(COLLATERAL))
-    market.act(market.plan_claim(job_id))
+    SimulatedMarket(chain).claim(job_id)
     chain.now += 20
     report = simulated_node(chain, circuit, journal).run_once()
     assert len(report.settled) == 1
@@ -470,7 +524,7 @@ def test_status__journal_of_a_mixed_day__counts_and_earnings(chain, circuit, jou
     assert (status.skips, status.earned) == ({"claimed-by-other": 1}, FEE)
     settled = next(case for case in status.cases if case.state == "settled")
     assert settled.stage == "settle"
-    assert set(settled.transactions) == {"approve", "claim", "settle"}
+    assert set(settled.transactions) == {"register", "approve", "stake", "claim", "settle"}
     assert status.as_json()["jobs"][0]["state"] == "waiting"
 
 

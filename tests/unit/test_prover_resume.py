@@ -7,6 +7,7 @@ from prover_simulator import (
     FUNDS,
     POLICY,
     PROVER,
+    RIVAL,
     Fuse,
     Killed,
     SimulatedChain,
@@ -17,18 +18,21 @@ from prover_simulator import (
 
 from prover_nodes.journal import CaseState, Purpose, open_journal
 from prover_nodes.policy import Policy
+from registry.provers import Stake
 from zkml.core.tensors import pack
 
 INPUT = pack([1, 2, 3, 4], 1)
+STEPS = ("register", "approve", "stake", "claim", "settle")
 CONFIRMING = Policy(POLICY.accepted_classes, min_fee=0, margin_seconds=20.0, confirmations=3)
 
 
 def paid_once(chain: SimulatedChain) -> None:
-    """One claim, one settlement, one payment, and nothing else."""
-    assert [len(chain.mined(PROVER, move)) for move in ("approve", "claim", "settle")] == [1, 1, 1]
-    assert chain.state.credits[PROVER] == FEE + COLLATERAL
+    """One registration, one stake, one claim, one settlement, one payment, and nothing else."""
+    assert [len(chain.mined(PROVER, move)) for move in STEPS] == [1] * len(STEPS)
+    assert chain.state.credits[PROVER] == FEE
     assert chain.state.balances[PROVER] == FUNDS - COLLATERAL
-    assert chain.state.nonces[PROVER] == 3
+    assert chain.state.stakes[PROVER] == Stake(COLLATERAL, 0, registered=True, leaving=0, leaves_at=0)
+    assert chain.state.nonces[PROVER] == len(STEPS)
 
 
 def boundaries(instant: bool) -> list[str]:
@@ -44,8 +48,8 @@ def boundaries(instant: bool) -> list[str]:
 def before_broadcast_of_the_claim() -> int:
     """Return the boundary at which the claim is signed and kept, and nobody has it yet."""
     passed = boundaries(instant=True)
-    approve = passed.index("before broadcast")
-    return passed.index("before broadcast", approve + 1)
+    broadcasts = [number for number, name in enumerate(passed) if name == "before broadcast"]
+    return broadcasts[STEPS.index("claim")]
 
 
 CASES = [
@@ -74,7 +78,7 @@ def test_node__killed_at_any_boundary__claims_settles_and_is_paid_once(tmp_path,
         assert [case.state for case in journal.cases()] == [CaseState.SETTLED]
 
     paid_once(chain)
-    for move in ("approve", "claim", "settle"):
+    for move in STEPS:
         assert len(chain.sent(PROVER, move)) == 1
     unfiled = name == "after prove" or (name == "before file" and lost_the_proof(number, instant))
     assert circuit.proved == (2 if unfiled else 1)
@@ -140,7 +144,7 @@ def test_node__kept_claim_lost_its_nonce__signs_a_new_one_and_notes_why(tmp_path
         assert journal.last_transaction(case, Purpose.CLAIM) != kept
     assert kept.transaction not in chain.state.receipts
     assert len(chain.mined(PROVER, "claim")) == len(chain.mined(PROVER, "settle")) == 1
-    assert chain.state.credits[PROVER] == FEE + COLLATERAL
+    assert chain.state.credits[PROVER] == FEE
 
 
 def test_node__rival_claims_while_a_claim_is_kept__abandons_it_and_sends_nothing(tmp_path):
@@ -151,9 +155,7 @@ def test_node__rival_claims_while_a_claim_is_kept__abandons_it_and_sends_nothing
     with open_journal(tmp_path / "journal.sqlite", SimulatedMarket.scope) as journal:
         with pytest.raises(Killed):
             simulated_node(chain, circuit, journal, fuse=Fuse(number)).run_once()
-        rival = SimulatedMarket(chain, "0x" + "33" * 20)
-        rival.act(rival.plan_approve(COLLATERAL))
-        rival.act(rival.plan_claim(job_id))
+        SimulatedMarket(chain, RIVAL).claim(job_id)
         report = simulated_node(chain, circuit, journal).run_once()
     assert report.skips == {"claimed-by-other": 1}
     assert not chain.sent(PROVER, "claim")
@@ -206,6 +208,6 @@ def test_settle__claim_without_confirmations__waits_for_them(tmp_path):
     job_id = chain.open(INPUT)
     with open_journal(tmp_path / "journal.sqlite", SimulatedMarket.scope) as journal:
         simulated_node(chain, circuit, journal, policy=CONFIRMING).run_once()
-    blocks = [chain.state.moves[move, job_id].block for move in ("claim", "settle")]
+    blocks = [chain.state.moves[PROVER, move, job_id].block for move in ("claim", "settle")]
     assert blocks[1] - blocks[0] > CONFIRMING.confirmations
     paid_once(chain)

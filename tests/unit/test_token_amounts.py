@@ -17,7 +17,7 @@ from zkml.errors import ConfigError
         ("0.000001", 1),
         (" 2 ", 2_000_000),
         ("0007", 7_000_000),
-        ("79228162514264337.593543", 79228162514264337593543),
+        ("1208925819614629174.706175", 2**80 - 1),
     ],
 )
 def test_parse_amount__plain_decimal__is_exact(text, units):
@@ -44,7 +44,7 @@ def test_parse_amount__plain_decimal__is_exact(text, units):
         "\u0661",
         "1 2",
         "1" * 61,
-        "79228162514264337593543950336",
+        "1208925819614629174.706176",
         "9" * 60,
     ],
 )
@@ -61,7 +61,7 @@ def test_format_amount__of_a_token__has_all_decimals():
     assert format_amount(7, 0, "T") == "7 T"
 
 
-@given(st.integers(0, (1 << 96) - 1), st.integers(0, 18))
+@given(st.integers(0, (1 << 80) - 1), st.integers(0, 18))
 def test_format_amount__parsed_again__is_the_same(units, decimals):
     """Writing and reading an amount loses nothing."""
     assert parse_amount(format_amount(units, decimals, ""), decimals) == units

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 pragma solidity 0.8.37;
 
+import {IProtocolAdmin} from "verifier_contracts/src/IProtocolAdmin.sol";
 import {InputDomain, TensorLayout} from "verifier_contracts/src/TensorLayout.sol";
 
 /// @notice What a verifier entry can be trusted for: a pin only pins what somebody deployed.
@@ -17,6 +18,8 @@ enum VerifierClass {
 /// @param adapter the {IProofVerifier} of the circuit.
 /// @param adapterCodeHash the hash of its code; the adapter pins its own verifier in turn.
 /// @param verifyingKeyDigest the digest of the verifying key, for those who rebuild it.
+/// @param weightCommitment keccak256 of the commitment to the weights that the adapter pins, or zero where the
+///        verifying key binds them.
 /// @param proofSystemId the four bytes of ERC-7992, e.g. of "halo2-kzg-bn254-ezkl-v23".
 /// @param tensors the public tensors.
 /// @param domain the integers that input elements may take.
@@ -26,6 +29,7 @@ struct CircuitSpec {
     address adapter;
     bytes32 adapterCodeHash;
     bytes32 verifyingKeyDigest;
+    bytes32 weightCommitment;
     bytes4 proofSystemId;
     TensorLayout tensors;
     InputDomain domain;
@@ -33,12 +37,37 @@ struct CircuitSpec {
     VerifierClass class_;
 }
 
+/// @notice What somebody who rebuilt a circuit's key from its published files says of it.
+enum Verdict {
+    NONE,
+    REBUILT,
+    REFUTED
+}
+
+/// @notice One attester's last word on a circuit.
+/// @param verdict REBUILT: the published files give exactly the pinned key. REFUTED: they do not.
+/// @param attestedAt chain time in seconds.
+/// @param reportDigest SHA-256 of the attester's report.
+struct Attestation {
+    Verdict verdict;
+    uint40 attestedAt;
+    bytes32 reportDigest;
+}
+
 /// @title Pins every circuit to one verifier, for ever
-/// @notice Anyone may add a circuit; its id is the hash of what it is. Entries never change and never leave.
+/// @notice Anyone may add a circuit; its id is the hash of what it is. Entries never change and never leave. The admin's
+///         guardian may tombstone one: it stays on record, and no proof of it is accepted ever again.
 interface IVerifierRouter {
     /// @notice A circuit was added.
     event CircuitAdded(
         bytes32 indexed circuitId, address indexed adapter, VerifierClass class_, bytes32 verifyingKeyDigest
+    );
+
+    /// @notice A circuit was found unsafe; nothing of it is accepted any more.
+    event CircuitTombstoned(bytes32 indexed circuitId, string reason);
+    /// @notice Somebody vouches for a circuit's key, or against it. Who they are is for the reader to judge.
+    event CircuitAttested(
+        bytes32 indexed circuitId, address indexed attester, Verdict verdict, bytes32 reportDigest, string reportUri
     );
 
     /// @notice No circuit has this id.
@@ -49,8 +78,22 @@ interface IVerifierRouter {
     error ClassMissing();
     /// @notice The class LOCAL is for chain ids 31337 and 1337.
     error LocalClassRefused(uint256 chainId);
-    /// @notice No shared verifier's code has been audited yet, so nothing can be of the class CEREMONY.
-    error NoAuditedVerifier(bytes32 adapterCodeHash);
+    /// @notice The class CEREMONY is for views of one shared verifier, and the adapter is none.
+    error NotASharedVerifier(address adapter);
+    /// @notice The shared verifier's code is not on the audited list.
+    error NotAudited(address verifier, bytes32 codeHash);
+    /// @notice The key's generators or its [tau]G2 are not those of a ceremony on the list.
+    error ForeignCeremony(bytes32[10] constants);
+    /// @notice The adapter pins another key or other weights than the circuit's.
+    error PinMismatch(bytes32 expected, bytes32 found);
+    /// @notice The circuit is tombstoned.
+    error CircuitIsTombstoned(bytes32 circuitId);
+    /// @notice Only the admin's guardian may tombstone.
+    error NotGuardian(address caller, address guardian);
+    /// @notice A reason or report address is empty or too long.
+    error TextOutOfRange(uint256 lengthBytes, uint256 maximumBytes);
+    /// @notice The verdict is NONE.
+    error VerdictMissing();
     /// @notice The adapter has no code, or is an account that only delegates to code.
     error NotAnAdapter(address adapter);
     /// @notice The adapter's code is not the pinned code.
@@ -70,6 +113,31 @@ interface IVerifierRouter {
     /// @param spec what to pin.
     /// @return circuitId its id.
     function add(CircuitSpec calldata spec) external returns (bytes32 circuitId);
+
+    /// @notice Marks a circuit as unsafe, for ever; the admin's guardian may, without delay. Jobs on it cannot settle and
+    ///         are refunded without forfeit.
+    /// @param circuitId the circuit.
+    /// @param reason why, 1 to 256 bytes.
+    function tombstone(bytes32 circuitId, string calldata reason) external;
+
+    /// @notice Records what the caller found when it rebuilt the circuit's key; a later word replaces it.
+    /// @param circuitId the circuit.
+    /// @param verdict what was found.
+    /// @param reportDigest SHA-256 of the report.
+    /// @param reportUri where the report is, at most 256 bytes, may be empty.
+    function attest(bytes32 circuitId, Verdict verdict, bytes32 reportDigest, string calldata reportUri) external;
+
+    /// @notice The attester's last word on the circuit; verdict NONE where there is none.
+    function attestationOf(bytes32 circuitId, address attester) external view returns (Attestation memory);
+
+    /// @notice Whether the circuit is tombstoned; false where there is no such circuit.
+    function isTombstoned(bytes32 circuitId) external view returns (bool);
+
+    /// @notice The class of a circuit; NONE where there is no such circuit.
+    function classOf(bytes32 circuitId) external view returns (VerifierClass);
+
+    /// @notice The admin whose guardian may tombstone and whose audited list the class CEREMONY needs.
+    function admin() external view returns (IProtocolAdmin);
 
     /// @notice The id that `spec` has here: keccak256(abi.encode(keccak256("zkml.circuit.v1"), chain id, this, spec)).
     function circuitIdOf(CircuitSpec calldata spec) external view returns (bytes32 circuitId);

@@ -72,17 +72,9 @@ library PackedTensors {
     /// @notice Reverts with the first element that lies outside the domain.
     /// @dev The length must be checked first: a last element cut short would be read past the end.
     function checkElements(bytes calldata packed, uint256 width, InputDomain memory domain) internal pure {
-        bool outside;
-        int256 min = domain.min;
-        uint256 last = span(domain) - 1;
-        assembly ("memory-safe") {
-            let shift := sub(256, shl(3, width))
-            let end := add(packed.offset, packed.length)
-            // One comparison per element: below min the difference wraps to a number above any span.
-            for { let at := packed.offset } lt(at, end) { at := add(at, width) } {
-                outside := or(outside, gt(sub(sar(shift, calldataload(at)), min), last))
-            }
-        }
+        // Widths that divide a word's halves are checked a word at a time.
+        bool isWide = width & (width - 1) == 0;
+        bool outside = isWide ? _anyOutsideByWords(packed, width, domain) : _anyOutsideOneByOne(packed, width, domain);
         if (outside) _revertWithFirstOutside(packed, width, domain);
     }
 
@@ -134,13 +126,31 @@ library PackedTensors {
         uint256 order = SCALAR_FIELD_ORDER;
         assembly ("memory-safe") {
             let shift := sub(256, shl(3, width))
-            let limit := add(packed.offset, packed.length)
-            for { let at := packed.offset } lt(at, limit) { at := add(at, width) } {
-                let element := sar(shift, calldataload(at))
-                mstore(destination, add(element, mul(order, shr(255, element))))
-                destination := add(destination, 0x20)
-            }
+            let at := packed.offset
+            let limit := add(at, packed.length)
             end := destination
+            // Four elements a turn, then what is left one by one.
+            let stride := shl(2, width)
+            for { let last := sub(limit, mod(packed.length, stride)) } lt(at, last) {} {
+                let element := sar(shift, calldataload(at))
+                mstore(end, add(element, and(order, sar(255, element))))
+                at := add(at, width)
+                element := sar(shift, calldataload(at))
+                mstore(add(end, 0x20), add(element, and(order, sar(255, element))))
+                at := add(at, width)
+                element := sar(shift, calldataload(at))
+                mstore(add(end, 0x40), add(element, and(order, sar(255, element))))
+                at := add(at, width)
+                element := sar(shift, calldataload(at))
+                mstore(add(end, 0x60), add(element, and(order, sar(255, element))))
+                at := add(at, width)
+                end := add(end, 0x80)
+            }
+            for {} lt(at, limit) { at := add(at, width) } {
+                let element := sar(shift, calldataload(at))
+                mstore(end, add(element, and(order, sar(255, element))))
+                end := add(end, 0x20)
+            }
         }
     }
 
@@ -149,6 +159,69 @@ library PackedTensors {
         unchecked {
             // Both ends are int64, so the difference of a valid domain cannot overflow 256 bits.
             return uint256(int256(domain.max) - int256(domain.min) + 1);
+        }
+    }
+
+    function _anyOutsideOneByOne(bytes calldata packed, uint256 width, InputDomain memory domain)
+        private
+        pure
+        returns (bool outside)
+    {
+        int256 min = domain.min;
+        uint256 last = span(domain) - 1;
+        assembly ("memory-safe") {
+            let shift := sub(256, shl(3, width))
+            let end := add(packed.offset, packed.length)
+            // One comparison per element: below min the difference wraps to a number above any span.
+            for { let at := packed.offset } lt(at, end) { at := add(at, width) } {
+                outside := or(outside, gt(sub(sar(shift, calldataload(at)), min), last))
+            }
+        }
+    }
+
+    /// @dev All the elements of a word at once, for widths of 1, 2, 4 and 8 bytes. With the sign bits turned over, order
+    ///      is that of unsigned numbers of b bits. Every second element is given a lane of 2b bits, and the others
+    ///      another word of such lanes, so that a sum has room for its carry, which is the answer: x + (2^b - 1 - max)
+    ///      carries if x > max, and x + (2^b - min) carries unless x < min.
+    function _anyOutsideByWords(bytes calldata packed, uint256 width, InputDomain memory domain)
+        private
+        pure
+        returns (bool outside)
+    {
+        assembly ("memory-safe") {
+            let bits := shl(3, width)
+            let lanes
+            let signs
+            let above
+            let reach
+            {
+                let limit := shl(bits, 1)
+                let half := shr(1, limit)
+                let ones := div(not(0), sub(shl(bits, limit), 1))
+                lanes := mul(ones, sub(limit, 1))
+                signs := mul(ones, or(half, shl(bits, half)))
+                above := mul(ones, sub(sub(limit, 1), add(mload(add(domain, 0x20)), half)))
+                reach := mul(ones, sub(limit, add(mload(domain), half)))
+            }
+            let carries := 0
+            let end := add(packed.offset, packed.length)
+            for { let at := packed.offset } lt(at, end) { at := add(at, 0x20) } {
+                let word := xor(calldataload(at), signs)
+                if gt(add(at, 0x20), end) {
+                    // Behind the last element, the least one allowed stands in for whatever follows in calldata.
+                    let least := sub(add(lanes, div(lanes, sub(shl(bits, 1), 1))), reach)
+                    let missing := shr(shl(3, sub(end, at)), not(0))
+                    word := or(and(word, not(missing)), and(or(least, shl(bits, least)), missing))
+                }
+                let even := and(word, lanes)
+                word := and(shr(bits, word), lanes)
+                carries := or(
+                    carries,
+                    or(or(add(even, above), add(word, above)), not(and(add(even, reach), add(word, reach))))
+                )
+            }
+            // The carries of a lane stand one bit above its element.
+            outside := iszero(iszero(and(carries, add(lanes, div(lanes, sub(shl(bits, 1), 1))))))
         }
     }
 

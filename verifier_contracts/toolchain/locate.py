@@ -13,6 +13,8 @@ from zkml.adapters.programs import find_node, find_node_modules
 from zkml.errors import ToolchainError
 
 SOLC_VERSION = "0.8.37"
+NPM_IMPORTS = ("@openzeppelin/", "erc6551/", "ethr-did-registry/")
+"""How import paths begin that lead into npm's packages."""
 LAUNCHER = Path(__file__).with_name("solc")
 
 
@@ -66,7 +68,7 @@ def find_import_root(path: str, checkout: Path) -> Path:
     Raises:
         ToolchainError: npm's packages are needed and not installed.
     """
-    return find_node_modules() if path.startswith("@") else checkout
+    return find_node_modules() if path.startswith(NPM_IMPORTS) else checkout
 
 
 def _launcher(environ: Mapping[str, str] | None) -> SolcProgram:

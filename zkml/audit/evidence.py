@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from verifier_contracts.deployments import Deployment
-from zkml.adapters.evm.answers import Log, Transaction, TransactionReceipt
+from zkml.adapters.evm.answers import Block, Log, Transaction, TransactionReceipt
 from zkml.errors import EvidenceUnavailableError, RpcError
 
 
@@ -29,6 +29,9 @@ class ChainEvidence(Protocol):
 
     def now(self) -> int:
         """Return chain time in seconds."""
+
+    def block(self, tag: int, /) -> Block:
+        """Return the head of the canonical block of this height."""
 
     def has_block(self, number: int, block_hash: str) -> bool:
         """Say whether the canonical block of this height has this hash."""
@@ -72,15 +75,23 @@ class Contracts:
 
     Attributes:
         manager: checksummed address of the JobManager.
+        ledger: checksummed address of the RevenueLedger, which holds escrow.
+        provers: checksummed address of the ProverRegistry, which holds stakes.
         registry: checksummed address of the ModelRegistry.
+        lineage: checksummed address of the LineageRegistry.
         router: checksummed address of the VerifierRouter.
+        admin: checksummed address of the ProtocolAdmin, which names the platform's fees.
         token: checksummed address of the payment token.
         from_block: height before which none of them existed.
     """
 
     manager: str
+    ledger: str
+    provers: str
     registry: str
+    lineage: str
     router: str
+    admin: str
     token: str
     from_block: int = 0
 
@@ -89,8 +100,12 @@ class Contracts:
         """Return the contracts of a deployment record."""
         return cls(
             manager=deployment.manager.address,
+            ledger=deployment.ledger.address,
+            provers=deployment.provers.address,
             registry=deployment.registry.address,
+            lineage=deployment.lineage.address,
             router=deployment.router.address,
+            admin=deployment.admin.address,
             token=deployment.token.address,
             from_block=deployment.block,
         )

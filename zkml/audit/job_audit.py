@@ -3,7 +3,7 @@
      0 job exists and its request parses           6 ending is final on the canonical chain
      1 job id is the hash of its request           7 proof verifies off chain
      2 circuit is pinned, class accepted           8 deployed verifier accepts the proof
-     3 model is proven by its genesis proof        9 settlement is this proof's, to the claimer
+     3 model is proven by its genesis proofs       9 settlement is this proof's, to the claimer
      4 manifest and files are the committed ones  10 payment moved as the terms say, once
      5 input is the committed one, in the domain  11 verifier is rebuilt from the key (only if asked)
 
@@ -13,7 +13,7 @@ consistently about a whole chain, which only a second endpoint shows.
 """
 
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from circuits.verification import verify_proof
@@ -42,7 +42,7 @@ _REQUEST: tuple[tuple[int, str, Step, tuple[int, ...]], ...] = (
 )
 _CIRCUIT: tuple[tuple[int, str, Step, tuple[int, ...]], ...] = (
     (2, "circuit is pinned, class accepted", request_steps.circuit_is_pinned, (0,)),
-    (3, "model is proven by its genesis proof", proof_steps.model_is_proven, (2,)),
+    (3, "model is proven by its genesis proofs", proof_steps.model_is_proven, (2,)),
     (4, "manifest and files are the committed ones", proof_steps.manifest_is_committed, (2,)),
 )
 _INPUT = "input is the committed one, in the domain"
@@ -63,6 +63,7 @@ def audit_job(
     *,
     verify: OffChainVerifier = verify_proof,
     rebuild: VerifierSource | None = None,
+    own_bundle: Path | None = None,
 ) -> Report:
     """Audit one job and report every step; nothing is raised for what evidence says or lacks.
 
@@ -73,7 +74,9 @@ def audit_job(
         store: where manifests and verifying files are looked up by CID.
         policy: what the auditor is ready to trust.
         verify: the proof system's own verification, for step 7.
-        rebuild: compiles a bundle's verifier anew, for step 11; None leaves that step out.
+        rebuild: makes a bundle's verifier anew, for step 11; None leaves that step out.
+        own_bundle: the auditor's bundle of the circuit that settled the job, where that is not the model's
+            first: then no commitment names its files. Only those of the pinned circuit count.
 
     Returns:
         Accepted: settled and paid as it should be, or refunded with nobody paid. Rejected: something is
@@ -81,7 +84,9 @@ def audit_job(
     """
     checklist = Checklist(f"job {to_hex(job_id)} on chain {chain.chain_id}")
     with tempfile.TemporaryDirectory(prefix="zkml-audit-") as scratch:
-        case = JobCase(job_id, ChainReader(chain, contracts), store, policy, Path(scratch))
+        case = JobCase(
+            job_id, ChainReader(chain, contracts), store, policy, Path(scratch), own_bundle=own_bundle
+        )
         _run(checklist, case, _REQUEST)
         status = case.status if checklist.holds(0) else JobStatus.SETTLED
         if status in (JobStatus.CANCELLED, JobStatus.REFUNDED):
@@ -94,7 +99,7 @@ def audit_job(
         for note in case.notes:
             checklist.note(note)
         seen = [number for number in range(11) if checklist.holds(number)]
-        return checklist.report(_meaning(case, status), case.summary(seen))
+        return checklist.report(_meaning(case, status, seen), case.summary(seen))
 
 
 def _run(
@@ -122,7 +127,7 @@ def _run_settled(checklist: Checklist, case: JobCase, verify: OffChainVerifier) 
         (
             (8, _DEPLOYED, proof_steps.deployed_verifier_accepts, (2, 5)),
             (9, _SETTLEMENT, ending_steps.settlement_is_this_proof, (0, 5)),
-            (10, _PAYMENT, ending_steps.payment_is_right, (0,)),
+            (10, _PAYMENT, ending_steps.payment_is_right, (9,)),
         ),
     )
     if checklist.holds(8) and not checklist.holds(7):
@@ -144,15 +149,15 @@ def _run_refunded(checklist: Checklist, case: JobCase) -> None:
     checklist.skip(7, _OFF_CHAIN, NOBODY_PAID)
     checklist.skip(8, _DEPLOYED, NOBODY_PAID)
     checklist.run(9, "nobody settled it", lambda: ending_steps.nobody_settled(case), needs=(0,))
-    checklist.run(10, "refund is as the terms say", lambda: ending_steps.refund_is_right(case), needs=(0,))
+    checklist.run(10, "refund is as the terms say", lambda: ending_steps.refund_is_right(case), needs=(9,))
 
 
-def _meaning(case: JobCase, status: JobStatus) -> dict[Verdict, str]:
+def _meaning(case: JobCase, status: JobStatus, seen: Sequence[int]) -> dict[Verdict, str]:
     """Return the words for each verdict; only an accepted report may speak of who was paid."""
     if status in (JobStatus.CANCELLED, JobStatus.REFUNDED):
         accepted = NOBODY_PAID
-    elif status in ENDINGS and "facts" in vars(case):
-        accepted = f"{case.facts.fee} paid to {case.facts.prover} for this proof"
+    elif status in ENDINGS and 10 in seen:
+        accepted = f"{case.facts.payment.prover_fee} paid to {case.ending.arguments['prover']} for this proof"
     else:
         accepted = ""
     waiting = "could not be checked in full" if status in ENDINGS else f"not settled ({status.name})"

@@ -10,17 +10,17 @@ from pathlib import Path
 
 from circuits.bundle import Bundle
 from verifier_contracts.deployed_verifier import DeployedVerifier
-from verifier_contracts.proof_bytes import SETTLE, ProofBytes
 from zkml.adapters.evm.abi import Event
-from zkml.audit.chain_reader import ChainReader, given_proof
+from zkml.audit.chain_reader import ChainReader, first_event, only_event
+from zkml.audit.claim_history import ClaimHistory, replay
 from zkml.audit.evidence import MinedTransaction
 from zkml.audit.policy import AuditPolicy
+from zkml.audit.settled_proof import SettledProof, proving_circuit, settled_proof
 from zkml.core.digests import keccak256
-from zkml.core.identifiers import CircuitSpec
+from zkml.core.identifiers import CircuitSpec, ModelCommitment
 from zkml.core.job_machine import JobFacts, JobStatus, status_of
 from zkml.core.ports.store import ArtifactStore
 from zkml.core.records import to_hex
-from zkml.errors import BindingError, EvidenceUnavailableError
 
 ENDINGS = {
     JobStatus.SETTLED: "JobSettled",
@@ -39,20 +39,30 @@ class JobCase:
         store: where files are looked up.
         policy: the auditor's terms.
         scratch: an empty directory for the files that verifying takes.
+        own_bundle: where the auditor has the bundle of a circuit whose manifest the model's commitment does
+            not name, i.e. of a batch; None where there is none.
         notes: what a reader of the report must know beside the verdict.
-        bundle: the verifying files; set by step 4.
+        bundle: the verifying files of the model's first circuit; set by step 4.
     """
 
     bundle: Bundle
 
     def __init__(
-        self, job_id: bytes, reader: ChainReader, store: ArtifactStore, policy: AuditPolicy, scratch: Path
+        self,
+        job_id: bytes,
+        reader: ChainReader,
+        store: ArtifactStore,
+        policy: AuditPolicy,
+        scratch: Path,
+        *,
+        own_bundle: Path | None = None,
     ) -> None:
         self.job_id = job_id
         self.reader = reader
         self.store = store
         self.policy = policy
         self.scratch = scratch
+        self.own_bundle = own_bundle
         self.notes: list[str] = []
 
     @cached_property
@@ -68,18 +78,13 @@ class JobCase:
     @cached_property
     def opened(self) -> Event:
         """The one event JobOpened."""
-        return self.only("JobOpened")
-
-    @cached_property
-    def claimed(self) -> Event:
-        """The one event JobClaimed."""
-        return self.only("JobClaimed")
+        return only_event(self.events("JobOpened"), "JobOpened", to_hex(self.job_id))
 
     @cached_property
     def ending(self) -> Event:
         """The first event that ended the job; that it is the only one is step 10."""
         name = ENDINGS[self.status]
-        return self._first(self.events(name), name)
+        return first_event(self.events(name), name, to_hex(self.job_id))
 
     @cached_property
     def ending_transaction(self) -> MinedTransaction:
@@ -87,37 +92,56 @@ class JobCase:
         return self.reader.transaction_of(self.ending)
 
     @cached_property
-    def settlement(self) -> ProofBytes:
+    def history(self) -> ClaimHistory:
+        """Who held the claim, and since when, up to the ending."""
+        return replay(
+            self.reader,
+            self.facts,
+            self.opened,
+            (*self.events("JobClaimed"), *self.events("JobReclaimed")),
+            self.ending,
+            is_excused=self.is_excused,
+        )
+
+    @cached_property
+    def is_excused(self) -> bool:
+        """Whether the job was refunded because its circuit had been tombstoned."""
+        tombstone = self.tombstone(self.facts.circuit_id)
+        return self.status is JobStatus.REFUNDED and tombstone is not None and self._precedes(tombstone)
+
+    @cached_property
+    def settlement(self) -> SettledProof:
         """What the manager was given to settle the job."""
-        manager = self.reader.contracts.manager
-        return given_proof(SETTLE, manager, self.job_id, self.ending_transaction)
+        return settled_proof(self.reader, self.job_id, self.ending)
+
+    @cached_property
+    def commitment(self) -> ModelCommitment:
+        """What the model's publisher committed to; that the id is its hash is step 3."""
+        return self.reader.commitment(self.facts.model_id)
+
+    @cached_property
+    def proving_circuit(self) -> bytes:
+        """The circuit that the settlement's proof is of: the job's own, or one for a batch."""
+        return proving_circuit(self.reader, self.settlement, self.facts.circuit_id, self.commitment)
 
     @cached_property
     def spec(self) -> CircuitSpec:
         """The router's entry of the job's circuit."""
-        return self.reader.circuit(self.facts.circuit_id)
+        return self.verifier.spec
 
     @cached_property
     def verifier(self) -> DeployedVerifier:
-        """The code of the circuit's verifier, checked against its pins."""
-        chain = self.reader.chain
-        return DeployedVerifier(self.spec, chain.code, chain_id=chain.chain_id)
+        """The code of the verifier of the job's circuit, checked against its pins."""
+        return self.reader.verifier(self.facts.circuit_id)
+
+    def tombstone(self, circuit_id: bytes) -> Event | None:
+        """Return the event that tombstoned a circuit, or None."""
+        found = self.reader.events("router", "CircuitTombstoned", [circuit_id])
+        return found[0] if found else None
 
     def events(self, name: str) -> list[Event]:
         """Return the manager's events of this name about this job, oldest first."""
         return self.reader.job_events(name, self.job_id)
-
-    def only(self, name: str) -> Event:
-        """Return the one event of this name.
-
-        Raises:
-            EvidenceUnavailableError: there is none.
-            BindingError: there are several.
-        """
-        events = self.events(name)
-        if len(events) > 1:
-            raise BindingError(f"expected one {name} of {to_hex(self.job_id)}, found {len(events)}")
-        return self._first(events, name)
 
     def summary(self, seen: Sequence[int]) -> dict[str, str]:
         """Return values for `--json`, of the steps that held and of no other."""
@@ -128,22 +152,23 @@ class JobCase:
             "status": self.status.name,
             "requester": facts.requester,
             "prover": facts.prover,
-            "fee": str(facts.fee),
-            "collateral": str(facts.collateral),
+            "price": str(facts.price),
+            "prover_fee": str(facts.payment.prover_fee),
+            "revenue": str(facts.payment.revenue),
+            "platform_amount": str(facts.payment.platform_amount),
             "model": hex(facts.model_id),
             "circuit": to_hex(facts.circuit_id),
         }
+        if self.status is JobStatus.SETTLED and 9 in seen:
+            found["prover"] = self.ending.arguments["prover"]
         if 8 in seen:
-            found["input"] = to_hex(self.settlement.packed_input)
-            found["output"] = to_hex(self.settlement.packed_output)
-            found["proof_digest"] = to_hex(keccak256(self.settlement.proof))
+            found["input"] = to_hex(self.settlement.own_input)
+            found["output"] = to_hex(self.settlement.own_output)
+            found["proof_digest"] = to_hex(keccak256(self.settlement.given.proof))
+            found["proving_circuit"] = to_hex(self.proving_circuit)
             found["settlement"] = self.ending_transaction.sent.transaction
         return found
 
-    def _first(self, events: Sequence[Event], name: str) -> Event:
-        if not events:
-            raise EvidenceUnavailableError(
-                f"expected event {name} of {to_hex(self.job_id)}, found none",
-                hint="the endpoint may not keep old logs, or the deployment's first block is wrong",
-            )
-        return events[0]
+    def _precedes(self, event: Event) -> bool:
+        ending = self.ending.log
+        return (event.log.block, event.log.index) < (ending.block, ending.index)

@@ -9,11 +9,13 @@ from collections.abc import Callable
 from pathlib import Path
 
 from circuits.bundle import MANIFEST_NAME, MAX_MANIFEST_BYTES, VERIFYING_ROLES, Bundle
+from circuits.verifier_source import shared_key
+from verifier_contracts.deployed_verifier import DeployedVerifier
+from verifier_contracts.shared_key import SharedKey
 from zkml.core.cid import parse_cid
-from zkml.core.digests import digest_bytes, digest_of, parse_digest
+from zkml.core.digests import digest_bytes, digest_of
 from zkml.core.identifiers import (
     LOCAL_CHAIN_IDS,
-    CircuitSpec,
     ModelCommitment,
     proof_system_id,
 )
@@ -21,6 +23,7 @@ from zkml.core.manifest import BundleManifest, FileRole
 from zkml.core.ports.store import ArtifactStore
 from zkml.core.records import ProofFile
 from zkml.errors import (
+    ArtifactError,
     ArtifactNotFoundError,
     BindingError,
     DigestMismatchError,
@@ -68,30 +71,51 @@ def fetch_manifest(commitment: ModelCommitment, store: ArtifactStore) -> tuple[b
 
 
 def verify_manifest(
-    manifest: BundleManifest, commitment: ModelCommitment, spec: CircuitSpec, chain_id: int
+    manifest: BundleManifest, commitment: ModelCommitment, verifier: DeployedVerifier, chain_id: int
 ) -> None:
     """Check that manifest, registry and router speak of one circuit.
 
+    Args:
+        manifest: the committed one.
+        commitment: what the model's publisher committed to.
+        verifier: of the model's first circuit.
+        chain_id: EIP-155 id.
+
     Raises:
         BindingError: digests, layout, domain or proof system differ.
-        VerifierMismatchError: the verifying key differs, or its SRS is insecure on a public chain.
+        VerifierMismatchError: key or weights differ, or its SRS is insecure on a public chain.
     """
     registered: tuple[tuple[FileRole, bytes], ...] = (
         ("onnx", commitment.onnx_digest),
         ("settings", commitment.settings_digest),
     )
     for role, expected in registered:
-        found = digest_bytes(parse_digest(manifest.files[role].digest))
+        found = digest_bytes(manifest.files[role].digest)
         if found != expected:
             raise BindingError(
                 f"expected {role} of digest 0x{expected.hex()} as registered, "
                 f"found 0x{found.hex()} in the manifest"
             )
-    key = digest_bytes(parse_digest(manifest.verifying_key))
-    if key != spec.verifying_key_digest:
+    verify_circuit(manifest, verifier, chain_id)
+
+
+def verify_circuit(manifest: BundleManifest, verifier: DeployedVerifier, chain_id: int) -> None:
+    """Check that a manifest describes a pinned circuit; of a shared verifier's key see `verify_key`.
+
+    Raises:
+        BindingError, VerifierMismatchError: see `verify_manifest`.
+    """
+    spec = verifier.spec
+    key = digest_bytes(manifest.verifying_key)
+    if verifier.kind != "shared" and key != spec.verifying_key_digest:
         raise VerifierMismatchError(
             f"expected a verifying key of digest 0x{spec.verifying_key_digest.hex()} as in the router, "
             f"found 0x{key.hex()} in the manifest"
+        )
+    if manifest.weight_commitment != spec.weight_commitment:
+        raise VerifierMismatchError(
+            f"expected the weight commitment 0x{spec.weight_commitment.hex()} as in the router, "
+            f"found 0x{manifest.weight_commitment.hex()} in the manifest"
         )
     stated = (manifest.tensor_layout, manifest.input_domain, proof_system_id(manifest.proof_system))
     routed = (spec.layout, spec.domain, spec.proof_system_id)
@@ -104,6 +128,51 @@ def verify_manifest(
             f"expected a ceremony's SRS on chain {chain_id}, found the insecure {manifest.srs.name}",
             hint="whoever made it can forge proofs",
         )
+
+
+def verify_key(bundle: Bundle, verifier: DeployedVerifier) -> None:
+    """Check that key, weights and layout which the adapter's own code pins are the bundle's and the router's.
+
+    The digests in a router entry are what whoever added it says; the adapter is what verifies.
+
+    Raises:
+        VerifierMismatchError: they are not.
+        CompileError, ToolchainError: the proof system could not say what the key is.
+    """
+    shared, spec = verifier.shared, verifier.spec
+    if shared is None:
+        return
+    key = SharedKey.parse(shared_key(bundle)).digest
+    found = (shared.key_digest, shared.weight_commitment, shared.layout)
+    if (key, bundle.manifest.weight_commitment, spec.layout) != found or key != spec.verifying_key_digest:
+        raise VerifierMismatchError(
+            f"expected the shared verifier to be given the key 0x{key.hex()}, found that the adapter pins "
+            f"0x{shared.key_digest.hex()} and the router 0x{spec.verifying_key_digest.hex()}"
+        )
+
+
+def open_own_bundle(
+    directory: Path, base: BundleManifest, verifier: DeployedVerifier, chain_id: int
+) -> Bundle:
+    """Open the auditor's own bundle of another circuit of the same model, e.g. of a batch.
+
+    Args:
+        directory: where it is.
+        base: manifest of the model's first circuit.
+        verifier: of the circuit.
+        chain_id: EIP-155 id.
+
+    Raises:
+        EvidenceUnavailableError: it is damaged, of another model, or of another circuit: the wrong bundle
+            says nothing about the job.
+    """
+    try:
+        bundle = Bundle.open(directory, roles=VERIFYING_ROLES)
+        _verify_sibling(bundle.manifest, base)
+        verify_circuit(bundle.manifest, verifier, chain_id)
+    except (BindingError, VerifierMismatchError, ArtifactError) as error:
+        raise EvidenceUnavailableError(f"{error.message} at {directory}", hint=error.hint) from error
+    return bundle
 
 
 def gather_bundle(data: bytes, manifest: BundleManifest, store: ArtifactStore, directory: Path) -> Bundle:
@@ -138,6 +207,11 @@ def gather_bundle(data: bytes, manifest: BundleManifest, store: ArtifactStore, d
         raise StorageError(f"expected to write a manifest, found {error.strerror} at {directory}") from error
     except (ManifestError, DigestMismatchError) as error:
         raise BindingError(error.message) from error
+
+
+def _verify_sibling(manifest: BundleManifest, base: BundleManifest) -> None:
+    if manifest.files["onnx"].digest != base.files["onnx"].digest:
+        raise BindingError(f"expected a bundle of {base.name}, found one of another model")
 
 
 def _unavailable(cid: str, what: str, error: Exception) -> EvidenceUnavailableError:

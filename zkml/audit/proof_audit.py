@@ -107,6 +107,7 @@ class _ProofCase:
             packed_input=from_hex(self.proof.input),
             packed_output=from_hex(self.proof.output),
             proof=from_hex(self.proof.proof),
+            weight_commitment=self.bundle.manifest.weight_commitment,
         )
         return f"{gas.verifier} gas"
 

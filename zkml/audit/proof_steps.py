@@ -1,26 +1,38 @@
 """Steps 3 to 8: the model's own proof, its files, and the proof that settled the job."""
 
+from circuits.bundle import Bundle
 from zkml.audit.genesis import verify_genesis
 from zkml.audit.job_case import JobCase
-from zkml.audit.offchain import OffChainVerifier, fetch_manifest, gather_bundle, verify_manifest
+from zkml.audit.lineage import declared_lineage
+from zkml.audit.offchain import (
+    OffChainVerifier,
+    fetch_manifest,
+    gather_bundle,
+    open_own_bundle,
+    verify_key,
+    verify_manifest,
+)
 from zkml.audit.policy import INSECURE_SRS
-from zkml.core.identifiers import job_context
+from zkml.audit.request_steps import check_tombstone
 from zkml.core.records import ProofFile, to_hex
 from zkml.core.tensors import input_commitment, instances_of, unpack_input
 from zkml.errors import BindingError, EvidenceUnavailableError, NotFinalError, ProofRejectedError
 
 
 def model_is_proven(case: JobCase) -> str:
-    """Step 3: the genesis proof is one of the input that the chain chose."""
-    facts = case.facts
-    return verify_genesis(case.reader, facts.model_id, facts.circuit_id, case.spec, case.verifier)
+    """Step 3: the genesis proofs are of the inputs that the chain chose."""
+    model = case.facts.model_id
+    remark = verify_genesis(case.reader, model, case.facts.circuit_id)
+    if lineage := declared_lineage(case.reader, model):
+        case.notes.append(lineage)
+    return remark
 
 
 def manifest_is_committed(case: JobCase) -> str:
-    """Step 4: manifest and verifying files are the committed ones, and name this circuit."""
-    commitment = case.reader.commitment(case.facts.model_id)
-    data, manifest = fetch_manifest(commitment, case.store)
-    verify_manifest(manifest, commitment, case.spec, case.reader.chain.chain_id)
+    """Step 4: manifest and verifying files are the committed ones, and name the model's first circuit."""
+    data, manifest = fetch_manifest(case.commitment, case.store)
+    first = case.reader.verifier(case.commitment.circuit_id)
+    verify_manifest(manifest, case.commitment, first, case.reader.chain.chain_id)
     case.bundle = gather_bundle(data, manifest, case.store, case.scratch)
     if manifest.srs.secure:
         return f"{manifest.name}, SRS of {manifest.srs.name}"
@@ -30,7 +42,7 @@ def manifest_is_committed(case: JobCase) -> str:
 
 def input_is_committed(case: JobCase) -> str:
     """Step 5: the input that was proved is the one the job committed to, and in the domain."""
-    return _check_input(case, case.settlement.packed_input)
+    return _check_input(case, case.settlement.own_input)
 
 
 def opening_input_is_committed(case: JobCase) -> str:
@@ -67,9 +79,11 @@ def job_has_not_ended(case: JobCase) -> str:
 
 
 def proof_verifies_off_chain(case: JobCase, verify: OffChainVerifier) -> str:
-    """Step 7: instances = layout(input, output), and the proof system accepts under the key."""
-    given, manifest = case.settlement, case.bundle.manifest
-    instances = instances_of(case.spec.layout, given.packed_input, given.packed_output)
+    """Step 7: instances = layout(input, output), and the proof system accepts under the pinned key."""
+    given, verifier = case.settlement.given, case.reader.verifier(case.proving_circuit)
+    bundle = _proving_bundle(case)
+    manifest = bundle.manifest
+    instances = instances_of(verifier.spec.layout, given.packed_input, given.packed_output)
     # EZKL accepts trailing bytes that the chain refuses.
     if len(given.proof) != manifest.proof_bytes:
         raise ProofRejectedError(
@@ -84,18 +98,40 @@ def proof_verifies_off_chain(case: JobCase, verify: OffChainVerifier) -> str:
         output=to_hex(given.packed_output),
         proof=to_hex(given.proof),
     )
-    verify(case.bundle, proof)
+    verify(bundle, proof)
+    verify_key(bundle, verifier)
     return f"{manifest.system} {manifest.system_version}, {len(instances)} instances"
 
 
 def deployed_verifier_accepts(case: JobCase) -> str:
-    """Step 8: the code on chain, run here, accepts the same bytes."""
-    reader, given = case.reader, case.settlement
-    context = job_context(reader.chain.chain_id, reader.contracts.manager, case.job_id, case.facts.prover)
-    gas = case.verifier.verify(
-        context=context, packed_input=given.packed_input, packed_output=given.packed_output, proof=given.proof
+    """Step 8: the code on chain, run here, accepts the same bytes; a batch is of a circuit of the set."""
+    reader, proof, circuit = case.reader, case.settlement, case.proving_circuit
+    if circuit != case.facts.circuit_id:
+        check_tombstone(case, circuit)
+    payee = case.ending.arguments["prover"]
+    gas = reader.verifier(circuit).verify(
+        context=proof.context(reader.chain.chain_id, reader.contracts.manager, payee),
+        packed_input=proof.given.packed_input,
+        packed_output=proof.given.packed_output,
+        proof=proof.given.proof,
     )
-    return f"{gas} gas"
+    jobs = len(proof.given.job_ids)
+    return f"{gas} gas" + (f", one proof for {jobs} jobs" if jobs > 1 else "")
+
+
+def _proving_bundle(case: JobCase) -> Bundle:
+    """Return the files that the settlement's proof is verified with: the committed ones, or the auditor's."""
+    circuit = case.proving_circuit
+    if circuit == case.commitment.circuit_id:
+        return case.bundle
+    if case.own_bundle is None:
+        raise EvidenceUnavailableError(
+            f"expected the bundle of circuit {to_hex(circuit)}, found only that of the model's first circuit",
+            hint="rebuild it from the model, or fetch it from the publisher, and give it: --bundle DIR",
+        )
+    return open_own_bundle(
+        case.own_bundle, case.bundle.manifest, case.reader.verifier(circuit), case.reader.chain.chain_id
+    )
 
 
 def _check_input(case: JobCase, packed: bytes) -> str:

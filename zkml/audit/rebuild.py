@@ -1,38 +1,46 @@
-"""Step 11, on request: the verifier on chain is the one that the manifest's key generates.
+"""Step 11, on request: the verifier on chain is the one that the manifest's key makes.
 
-Generating takes the proof system, compiling takes solc; where either is missing the step is skipped and
-does not count. The rebuilding itself is given by the caller, so that this package compiles nothing.
+Making it takes the proof system, compiling takes solc; where either is missing there is no verdict. The
+rebuilding itself is given by the caller, so that this package compiles nothing.
 """
 
 from collections.abc import Callable
+from typing import Literal
 
 from circuits.bundle import Bundle
+from verifier_contracts.deployed_verifier import DeployedVerifier
+from verifier_contracts.expected_verifier import ExpectedVerifier
 from zkml.audit.job_case import JobCase
-from zkml.core.digests import keccak256
 from zkml.core.records import to_hex
 from zkml.errors import EvidenceUnavailableError, VerifierMismatchError
 
-VerifierSource = Callable[[Bundle], bytes]
-"""Returns the runtime code of the verifier that a bundle's key generates."""
+VerifierSource = Callable[[Bundle, Literal["generated", "shared"]], ExpectedVerifier]
+"""Makes the verifier of one kind that a bundle's key leads to."""
 
 
 def verifier_is_rebuilt(case: JobCase, rebuild: VerifierSource) -> str:
-    """Step 11: rebuild the generated verifier and compare code hashes.
+    """Step 11: make the verifier of the model's first circuit anew; raises as `compare_verifier` does."""
+    return compare_verifier(case.bundle, case.reader.verifier(case.commitment.circuit_id), rebuild)
+
+
+def compare_verifier(bundle: Bundle, deployed: DeployedVerifier, rebuild: VerifierSource) -> str:
+    """Make a bundle's verifier anew, and compare it with a chain's; return a remark.
 
     Raises:
-        EvidenceUnavailableError: the circuit's adapter names no generated verifier.
-        VerifierMismatchError: the chain runs other code.
+        EvidenceUnavailableError: the circuit's adapter is none of ours.
+        VerifierMismatchError: the chain runs other code, or pins another key, layout or weights.
         ToolchainError: the proof system or the compiler is not installed.
     """
-    found = case.verifier.inner_code_hash
-    if found is None:
+    if deployed.kind == "other":
         raise EvidenceUnavailableError(
-            f"expected a generated verifier behind {case.spec.adapter}, found none"
+            f"expected an adapter of this version of zkml, found another at {deployed.spec.adapter}",
+            hint="what it checks can only be read in its source",
         )
-    expected = keccak256(rebuild(case.bundle))
-    if found != expected:
+    expected = rebuild(bundle, deployed.kind)
+    difference = expected.difference_from(deployed)
+    if difference is not None:
         raise VerifierMismatchError(
-            f"expected verifier code of hash {to_hex(expected)} from the key, found {to_hex(found)} on chain",
-            hint="the verifier was not generated from this key, or with another compiler",
+            f"expected the verifier that the key makes, found that {difference}",
+            hint="the verifier was not made from this key, or with another compiler",
         )
-    return to_hex(expected)
+    return f"{deployed.kind}, key {to_hex(expected.key_digest)}"

@@ -1,19 +1,25 @@
 """`zkml audit`: check what others claim; exit code 3 when it is wrong, 4 when it could not be told."""
 
+import json
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
-from zkml.cli.options import Session, chain_command, local_command
+from zkml.cli.options import Session, chain_command, local_command, sending_command
 
 if TYPE_CHECKING:
+    from circuits.bundle import Bundle
+    from verifier_contracts.expected_verifier import ExpectedVerifier
     from zkml.audit.rebuild import VerifierSource
+    from zkml.audit.report import Report
+    from zkml.publish.listing import VerifierChoice
+    from zkml.wiring import Market
 
 
 @click.group("audit")
 def command() -> None:
-    """Check a job or a proof.
+    """Check a job, a proof or a circuit.
 
     Example: zkml audit proof proof.json --bundle bundles/digits
     """
@@ -22,8 +28,9 @@ def command() -> None:
 @command.command()
 @click.argument("job")
 @click.option("--rebuild", is_flag=True, help="Also generate and compile the verifier anew from the key.")
+@click.option("--bundle", type=click.Path(path_type=Path), help="Bundle of the batch that settled the job.")
 @chain_command
-def job(session: Session, job: str, rebuild: bool) -> None:
+def job(session: Session, job: str, rebuild: bool, bundle: Path | None) -> None:
     """Audit a job from chain data and artifacts alone: numbered steps, each ok, rejected or inconclusive.
 
     Example: zkml audit job 0x5c...
@@ -33,7 +40,7 @@ def job(session: Session, job: str, rebuild: bool) -> None:
     from zkml.audit.job_audit import audit_job
     from zkml.audit.policy import AuditPolicy
     from zkml.cli.job import parse_job
-    from zkml.cli.registry import open_market_of
+    from zkml.cli.market_session import open_market_of
     from zkml.wiring import open_store
 
     job_id = parse_job(job)
@@ -49,19 +56,107 @@ def job(session: Session, job: str, rebuild: bool) -> None:
         AuditPolicy.from_settings(session.settings.chain),
         verify=verify_proof,
         rebuild=_rebuild_with(session) if rebuild else None,
+        own_bundle=bundle,
     )
     session.console.result(report.as_json(), report.as_text())
     raise click.exceptions.Exit(report.exit_code)
 
 
 def _rebuild_with(session: Session) -> "VerifierSource":
-    from circuits.bundle import Bundle
-    from zkml.publish.publication import compiled_verifier
+    from zkml.publish.verifiers import make_verifier
 
-    def rebuild(bundle: Bundle) -> bytes:
-        return compiled_verifier(bundle, cache_dir=session.home.verifiers).runtime_code
+    def rebuild(bundle: "Bundle", kind: "VerifierChoice") -> "ExpectedVerifier":
+        return make_verifier(bundle, kind, cache_dir=session.home.verifiers).expected
 
     return rebuild
+
+
+@command.command()
+@click.argument("circuit")
+@click.option("--bundle", required=True, type=click.Path(path_type=Path), help="The circuit's bundle.")
+@click.option("--report", "report_file", type=click.Path(path_type=Path), help="Write the report there.")
+@click.option("--attest", is_flag=True, help="Attest the verdict and the report's SHA-256 in the router.")
+@click.option("--report-uri", default="", help="Where the report is published.")
+@sending_command
+def circuit(
+    session: Session,
+    circuit: str,
+    bundle: Path,
+    report_file: Path | None,
+    attest: bool,
+    report_uri: str,
+    dry_run: bool,
+) -> None:
+    """Rebuild a circuit's key and verifier from its published files, and compare them with the chain's.
+
+    With --attest the verdict is said in public, unless there is none; the key is that of the role attester.
+
+    Example: zkml audit circuit 0x3d... --bundle bundles/digits --report report.json
+    """
+    from circuits.ezkl.keygen import verify_keys
+    from zkml.audit.circuit_audit import audit_circuit
+    from zkml.audit.evidence import Contracts, unreachable_is_inconclusive
+    from zkml.cli.identifiers import parse_digest
+    from zkml.cli.inputs import write_json
+    from zkml.cli.market_session import open_market_of
+
+    if attest and report_file is None:
+        raise click.UsageError("--attest needs --report FILE: what is attested is its SHA-256")
+    circuit_id = parse_digest(circuit, "circuit id")
+    with unreachable_is_inconclusive():
+        market = open_market_of(session)
+    report = audit_circuit(
+        circuit_id,
+        market.chain,
+        Contracts.of(market.deployment),
+        bundle,
+        rebuild_key=verify_keys,
+        rebuild_verifier=_rebuild_with(session),
+    )
+    data = json.dumps(report.as_json(), indent=2).encode() + b"\n"
+    if report_file is not None and not dry_run:
+        write_json(report_file, data)
+    if attest and _attest(session, market, circuit_id, report, (data, report_uri), dry_run=dry_run):
+        raise click.exceptions.Exit(report.exit_code)
+    session.console.result(report.as_json(), report.as_text())
+    raise click.exceptions.Exit(report.exit_code)
+
+
+def _attest(
+    session: Session,
+    market: "Market",
+    circuit_id: bytes,
+    report: "Report",
+    said: tuple[bytes, str],
+    *,
+    dry_run: bool,
+) -> bool:
+    """Attest what an audit found, REBUILT or REFUTED; return whether a dry run was shown instead.
+
+    Of what could not be told nothing is said.
+    """
+    from verifier_contracts.router import Verdict
+    from zkml.cli.market_session import officer_of
+    from zkml.core.digests import digest_bytes, digest_of
+
+    if report.exit_code not in (0, 3):
+        session.console.note("nothing is attested: the audit has no verdict")
+        return False
+    verdict = Verdict.REBUILT if report.exit_code == 0 else Verdict.REFUTED
+    data, uri = said
+    digest = digest_bytes(digest_of(data))
+    account = officer_of(session, "attester", market)
+    if dry_run:
+        from zkml.cli.plans import show_preview
+
+        router = market.router.contract
+        show_preview(
+            session, market, account.address, router, "attest", circuit_id, int(verdict), digest, uri
+        )
+        return True
+    receipt = market.router.attest(account, circuit_id, verdict, digest, uri)
+    session.console.note(f"attested {verdict.name} by {account.address}: transaction {receipt.transaction}")
+    return False
 
 
 @command.command()

@@ -5,6 +5,7 @@ from typing import Any
 
 import click
 
+from zkml.cli.identifiers import parse_address
 from zkml.cli.options import Session, local_command, sending_command
 
 
@@ -56,9 +57,32 @@ def down(session: Session) -> None:
 @command.command()
 @click.option("--token", help="Address of the payment token; a worthless one is deployed on local chains.")
 @click.option("--replace", is_flag=True, help="Deploy anew where the recorded contracts are gone.")
+@click.option("--administrator", metavar="ADDRESS", help="Proposes changes to the timelock [the deployer].")
+@click.option("--guardian", metavar="ADDRESS", help="Tombstones circuits without delay [the deployer].")
+@click.option("--treasury", metavar="ADDRESS", help="Takes the platform's income [the deployer].")
+@click.option(
+    "--platform-fee",
+    type=click.IntRange(0, 100_000),
+    help="The platform's part of model fees, in millionths [25000].",
+)
+@click.option(
+    "--platform-flat-fee",
+    type=click.IntRange(min=0),
+    help="Its fee on each settlement besides, in the token's smallest unit [10000].",
+)
 @sending_command
-def deploy(session: Session, token: str | None, replace: bool, dry_run: bool) -> None:
-    """Deploy router, registry and job manager; again, it deploys nothing twice.
+def deploy(
+    session: Session,
+    token: str | None,
+    replace: bool,
+    administrator: str | None,
+    guardian: str | None,
+    treasury: str | None,
+    platform_fee: int | None,
+    platform_flat_fee: int | None,
+    dry_run: bool,
+) -> None:
+    """Deploy all contracts; again, it deploys nothing twice.
 
     On a local chain it also makes a key file for each role (publisher, requester, prover) and funds them.
 
@@ -69,22 +93,71 @@ def deploy(session: Session, token: str | None, replace: bool, dry_run: bool) ->
     from zkml.demo.accounts import funding_account
     from zkml.wiring import bind, open_chain
 
+    offices = _given(administrator=administrator, guardian=guardian, treasury=treasury)
+    platform = _given(
+        fee_ppm=platform_fee, flat_fee=None if platform_flat_fee is None else str(platform_flat_fee)
+    )
+    checked = {name: parse_address(address, f"the {name}") for name, address in offices.items()}
     create_home(session.home)
     chain = open_chain(session.settings, session.home)
     account = funding_account(session.settings, session.home, chain, os.environ)
+    protocol = _protocol(chain, account, checked, platform)
     if dry_run:
-        session.console.result(*_plan(session, chain, account, token))
+        session.console.result(*_plan(session, chain, account, token, protocol))
         return
     with session.console.progress() as progress:
         deployment = deploy_core(
-            chain, account, folder=session.home.deployments, token=token, replace=replace, progress=progress
+            chain,
+            account,
+            folder=session.home.deployments,
+            protocol=protocol,
+            token=token,
+            replace=replace,
+            progress=progress,
         )
-    accounts = _local_roles(session, bind(chain, deployment), account) if chain.is_local else {}
-    contracts = {name: contract.address for name, contract in deployment.contracts.items()}
-    value = {"chain_id": chain.chain_id, "contracts": contracts, "accounts": accounts}
-    lines = [f"{name:<10} {address}" for name, address in contracts.items()]
-    lines += [f"{role:<10} {address}  (key file, funded)" for role, address in accounts.items()]
-    session.console.result(value, "\n".join(lines))
+    market = bind(chain, deployment)
+    accounts = _local_roles(session, market, account) if chain.is_local else {}
+    session.console.result(*_describe(market, accounts))
+
+
+def _given(**values: Any) -> dict[str, Any]:
+    return {name: found for name, found in values.items() if found is not None}
+
+
+def _protocol(chain: Any, account: Any, offices: dict[str, str], platform: dict[str, Any]) -> Any:
+    """Return the protocol's terms that the options ask for; None where they ask for nothing."""
+    from verifier_contracts.terms import default_protocol_terms
+
+    if not offices and not platform:
+        return None
+    terms = default_protocol_terms(account.address, is_local=chain.is_local)
+    return terms.model_copy(update={**offices, "platform": terms.platform.model_copy(update=platform)})
+
+
+def _describe(market: Any, accounts: dict[str, str]) -> tuple[dict[str, Any], str]:
+    """Return a deployment as it stands: contracts, who holds which office, what the platform takes."""
+    deployment, admin = market.deployment, market.admin
+    offices = {
+        "owner": admin.owner(),
+        "administrator": deployment.protocol.administrator,
+        "guardian": admin.guardian(),
+        "treasury": admin.treasury(),
+    }
+    terms = admin.platform_terms()
+    value = {
+        "chain_id": market.chain.chain_id,
+        "contracts": deployment.addresses,
+        "offices": offices,
+        "timelock_delay_seconds": deployment.protocol.timelock_delay_seconds,
+        "platform": {"fee_ppm": terms.fee_ppm, "flat_fee": market.token.show(int(terms.flat_fee))},
+        "job_terms": deployment.terms.model_dump(),
+        "accounts": accounts,
+    }
+    lines = [f"{name:<22} {address}" for name, address in deployment.addresses.items()]
+    lines += [f"{office:<22} {address}  (office)" for office, address in offices.items()]
+    lines.append(f"{'platform':<22} {terms.fee_ppm} ppm of model fees and {value['platform']['flat_fee']}")
+    lines += [f"{role:<22} {address}  (key file, funded)" for role, address in accounts.items()]
+    return value, "\n".join(lines)
 
 
 def _local_roles(session: Session, market: Any, deployer: Any) -> dict[str, str]:
@@ -97,19 +170,25 @@ def _local_roles(session: Session, market: Any, deployer: Any) -> dict[str, str]
     return {role: account.address for role, account in accounts.items()}
 
 
-def _plan(session: Session, chain: Any, account: Any, token: str | None) -> tuple[dict[str, Any], str]:
-    """Say which contracts would be deployed; the first can be simulated, the others need its address."""
+def _plan(
+    session: Session, chain: Any, account: Any, token: str | None, protocol: Any
+) -> tuple[dict[str, Any], str]:
+    """Say which contracts would be deployed; the first can be simulated, the others need addresses."""
     from verifier_contracts.artifacts import load_artifact
-    from verifier_contracts.deploy import creation_code
+    from verifier_contracts.deploy import DEPLOYMENT_ORDER, creation_code
     from verifier_contracts.deployments import deployment_path
+    from verifier_contracts.terms import default_protocol_terms
     from zkml.adapters.evm.transactions import Call
     from zkml.adapters.evm.transactions import dry_run as simulate
     from zkml.cli.plans import describe_plan
 
     path = deployment_path(session.home.deployments, chain)
-    names = ["VerifierRouter", *([] if token else ["LocalPaymentToken"]), "ModelRegistry", "JobManager"]
-    code = creation_code(load_artifact("VerifierRouter"), ())
-    first = simulate(chain, Call(None, code, "deploy VerifierRouter"), account.address)
+    names = [artifact for name, artifact in DEPLOYMENT_ORDER if name != "token" or token is None]
+    terms = protocol or default_protocol_terms(account.address, is_local=chain.is_local)
+    nobody = "0x" + "00" * 20
+    arguments = (terms.timelock_delay_seconds, [terms.administrator], [nobody], nobody)
+    code = creation_code(load_artifact(names[0]), arguments)
+    first = simulate(chain, Call(None, code, f"deploy {names[0]}"), account.address)
     value, text = describe_plan([first])
     value.update(contracts=names, recorded=path.exists(), deployer=account.address)
     note = (

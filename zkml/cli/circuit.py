@@ -2,7 +2,7 @@
 
 import tempfile
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import click
 
@@ -46,6 +46,20 @@ def open_proving_system(session: Session, name: str) -> Any:
     "--srs", "srs_file", type=click.Path(path_type=Path), help="The ceremony's file to import first."
 )
 @click.option("--require-ceremony", is_flag=True, help="Refuse to make an insecure SRS.")
+@click.option(
+    "--weights",
+    type=click.Choice(["fixed", "committed"]),
+    default="fixed",
+    show_default=True,
+    help="In the verifying key, or behind a commitment: one key for all weights of the architecture.",
+)
+@click.option(
+    "--batch",
+    "batches",
+    multiple=True,
+    type=click.IntRange(2, 1024),
+    help="Make OUT-batchN too, which proves N inputs at once; may be repeated.",
+)
 @click.option("--system", default="ezkl", show_default=True, help="Proof system.")
 @local_command
 def compile_(
@@ -59,6 +73,8 @@ def compile_(
     max_error: float | None,
     srs_file: Path | None,
     require_ceremony: bool,
+    weights: Literal["fixed", "committed"],
+    batches: tuple[int, ...],
     system: str,
 ) -> None:
     """Compile an ONNX model to a circuit bundle in the directory OUT.
@@ -90,9 +106,57 @@ def compile_(
             allow_insecure_srs=not require_ceremony,
             domain=domain,
             budget=ErrorBudget() if max_error is None else ErrorBudget(max_abs_error=max_error),
+            weights=weights,
         )
-        bundle = open_proving_system(session, system).compile(request, progress=progress)
-    session.console.result(*describe_bundle(bundle))
+        proving = open_proving_system(session, system)
+        bundle = proving.compile(request, progress=progress)
+        made = [
+            proving.compile_batch(
+                bundle,
+                inputs,
+                batch_path(out, inputs),
+                store,
+                allow_insecure_srs=not require_ceremony,
+                progress=progress,
+            )
+            for inputs in dict.fromkeys(batches)
+        ]
+    value, text = describe_bundle(bundle)
+    described = [describe_bundle(batch) for batch in made]
+    value["batches"] = [batch for batch, _ in described]
+    session.console.result(value, "\n\n".join([text, *(lines for _, lines in described)]))
+
+
+def batch_path(out: Path, inputs: int) -> Path:
+    """Return where the bundle lies that proves several inputs of the bundle at `out`."""
+    return out.with_name(f"{out.name}-batch{inputs}")
+
+
+@command.command()
+@click.argument("bundle", type=click.Path(path_type=Path))
+@click.argument("out", type=click.Path(path_type=Path))
+@click.option("--inputs", required=True, type=click.IntRange(2, 1024), help="How many inputs at once.")
+@click.option("--require-ceremony", is_flag=True, help="Refuse to make an insecure SRS.")
+@local_command
+def batch(session: Session, bundle: Path, out: Path, inputs: int, require_ceremony: bool) -> None:
+    """Make the circuit that proves several inputs of a bundle's model at once, in the directory OUT.
+
+    Example: zkml circuit batch bundles/digits bundles/digits-batch8 --inputs 8
+    """
+    from circuits.bundle import Bundle
+    from circuits.srs import SrsStore
+
+    base = Bundle.open(bundle)
+    with session.console.progress() as progress:
+        made = open_proving_system(session, base.manifest.system).compile_batch(
+            base,
+            inputs,
+            out,
+            SrsStore(session.home.srs),
+            allow_insecure_srs=not require_ceremony,
+            progress=progress,
+        )
+    session.console.result(*describe_bundle(made))
 
 
 def describe_bundle(bundle: Any) -> tuple[dict[str, Any], str]:
@@ -114,11 +178,13 @@ def describe_bundle(bundle: Any) -> tuple[dict[str, Any], str]:
         f"system         {manifest.system} {manifest.system_version}",
         f"circuit        {manifest.circuit}",
         f"verifying key  {manifest.verifying_key}",
+        f"weights        {_weights(manifest)}",
         f"manifest       {bundle.manifest_digest}",
         f"manifest CID   {bundle.manifest_cid}",
         f"input          {manifest.input_shape}, {layout.input_count} x {layout.input_bytes} bytes",
         f"input domain   {domain.minimum}..{domain.maximum} at scale 1/{scale}",
         f"output         {manifest.output_shape}, {layout.output_count} x {layout.output_bytes} bytes",
+        f"inputs at once {manifest.batch}",
         f"proof          {manifest.proof_bytes} bytes",
         f"SRS            {manifest.srs.name}, 2^{manifest.srs.logrows} rows{ceremony}",
         f"max error      {manifest.fidelity.max_abs_error:.4g} on {manifest.fidelity.samples} samples",
@@ -126,6 +192,12 @@ def describe_bundle(bundle: Any) -> tuple[dict[str, Any], str]:
         f"files          {len(manifest.files)}, {size / 1e6:.1f} MB",
     ]
     return value, "\n".join(lines)
+
+
+def _weights(manifest: Any) -> str:
+    if manifest.param_visibility == "fixed":
+        return "fixed in the verifying key"
+    return f"committed: 0x{manifest.weight_commitment.hex()}"
 
 
 @command.command()

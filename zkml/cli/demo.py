@@ -2,6 +2,7 @@
 
 import os
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -37,11 +38,11 @@ STEPS = (
     "train a small CNN on real digit images",
     "export it to ONNX and check it",
     "compile its circuit and measure both accuracies",
-    "deploy the contracts, register the model, activate it with a genesis proof",
-    "open three jobs, prove them, settle them",
-    "cheat on a fourth job in six ways, forfeit its collateral, refund its requester",
-    "audit all four jobs",
-    "compare balances",
+    "deploy the contracts, publish the model with a genesis proof, register two provers and their stakes",
+    "open three jobs whose prover fee rises until somebody takes it, prove them, settle them",
+    "cheat on a fourth job in six ways, have another prover take it over; refund a fifth, never answered",
+    "audit all five jobs",
+    "take income, credits and stake, and compare balances",
 )
 
 
@@ -58,8 +59,7 @@ def describe(report: "DemoReport") -> str:
     from marketplace.tokens import format_amount
 
     def money(units: int) -> str:
-        sign = "-" if units < 0 else ""
-        return sign + format_amount(abs(units), report.decimals, report.symbol)
+        return format_amount(units, report.decimals, "")
 
     srs = "" if report.srs_is_secure else " (insecure: for local chains only)"
     head = [
@@ -67,39 +67,71 @@ def describe(report: "DemoReport") -> str:
         f"circuit        {report.circuit}",
         f"SRS            {report.srs}{srs}",
         f"model          {report.model_id} on chain {report.chain_id}, PROVEN",
+        f"licence        {report.licence}, trained on sha256:{report.dataset[2:]}",
+        f"amounts        in {report.symbol}",
     ]
-    jobs = [
+    program = _program()
+    return "\n\n".join(
+        [
+            "\n".join(head),
+            _jobs(report, money),
+            f"job {report.cheated_job[:14]}... was claimed by a cheat, who lied:",
+            table(
+                ["lie", "refused by", "because"],
+                [[attempt.lie, attempt.refused_by, attempt.reason] for attempt in report.attempts],
+            ),
+            f"two claims were broken, and cost the cheat {money(report.forfeited)} {report.symbol}:",
+            _forfeits(report, money),
+            table(["job", "audit"], [[f"{job[:14]}...", verdict] for job, verdict in report.audits.items()]),
+            _balances(report, money),
+            _contracts(report, money),
+            f"{report.seconds:.1f} s. Look closer:",
+            f"{program} chain up && {program} audit job {report.jobs[0].job_id}",
+        ]
+    )
+
+
+def _jobs(report: "DemoReport", money: Callable[[int], str]) -> str:
+    rows = [
         [
             row.job_id[:14] + "...",
             str(row.label),
             str(row.predicted),
             f"{row.prove_seconds:.2f}",
             str(row.gas),
-            money(row.paid),
+            *(money(amount) for amount in (row.paid, row.revenue, row.platform, row.price)),
         ]
-        for row in report.jobs
+        for row in (*report.jobs, report.taken_over)
     ]
-    lies = [[attempt.lie, attempt.refused_by, attempt.reason] for attempt in report.attempts]
-    before, after = report.sums
-    rows = [(row.account, row.before, row.after) for row in report.balances]
-    balances = [
-        [name, money(had), money(has), money(has - had)] for name, had, has in [*rows, ("sum", before, after)]
-    ]
-    audits = [[job[:14] + "...", verdict] for job, verdict in report.audits.items()]
-    program = _program()
-    cheated = f"job {report.cheated_job[:14]}... was claimed by a cheat, who forfeited"
-    return "\n\n".join(
+    titles = ["job", "label", "predicted", "prove s", "gas", "prover", "model", "platform", "price"]
+    return table(titles, rows)
+
+
+def _forfeits(report: "DemoReport", money: Callable[[int], str]) -> str:
+    rows = [
         [
-            "\n".join(head),
-            table(["job", "label", "predicted", "prove s", "gas", "paid"], jobs),
-            f"{cheated} {money(report.forfeited)}:",
-            table(["lie", "refused by", "because"], lies),
-            table(["job", "audit"], audits),
-            table(["account", "before", "after", "change"], balances),
-            f"{report.seconds:.1f} s. Look closer:",
-            f"{program} chain up && {program} audit job {report.jobs[0].job_id}",
+            row.job_id[:14] + "...",
+            row.ended,
+            *(money(amount) for amount in (row.amount, row.bonus, row.to_treasury, row.to_burn)),
         ]
-    )
+        for row in report.forfeits
+    ]
+    return table(["job", "ended", "forfeited", "bonus", "treasury", "burned"], rows)
+
+
+def _balances(report: "DemoReport", money: Callable[[int], str]) -> str:
+    amounts = [
+        (row.account, (row.before, row.after, row.after - row.before, row.wallet, row.credits, row.stake))
+        for row in report.balances
+    ]
+    sums = tuple(sum(column) for column in zip(*(row for _, row in amounts), strict=True))
+    rows = [[name, *(money(amount) for amount in row)] for name, row in [*amounts, ("sum", sums)]]
+    return table(["account", "before", "after", "change", "wallet", "credits", "stake"], rows)
+
+
+def _contracts(report: "DemoReport", money: Callable[[int], str]) -> str:
+    rows = [[row.contract, money(row.tokens), money(row.owed)] for row in report.contracts]
+    return table(["contract", "holds", "owes to these accounts"], rows)
 
 
 def _program() -> str:

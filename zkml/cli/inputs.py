@@ -85,6 +85,24 @@ def read_samples(source: str) -> NDArray[np.float64]:
     return _as_numbers(np.asarray(call_reference(source)), source)
 
 
+def read_file(path: Path) -> bytes:
+    """Read a file whole.
+
+    Raises:
+        ArtifactNotFoundError: no such file.
+        FormatError: it cannot be read, or is too long.
+    """
+    try:
+        size = path.stat().st_size
+        if size > MAX_INPUT_BYTES:
+            raise FormatError(f"expected at most {MAX_INPUT_BYTES} bytes, found {size} in {path}")
+        return path.read_bytes()
+    except FileNotFoundError as error:
+        raise ArtifactNotFoundError(f"expected a file, found none at {path}") from error
+    except OSError as error:
+        raise FormatError(f"expected a readable file, found {error.strerror} at {path}") from error
+
+
 def write_json(path: Path, data: bytes) -> None:
     """Write a record's canonical JSON, ended by a line feed."""
     from zkml.adapters.atomic_write import write_atomically

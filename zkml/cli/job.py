@@ -1,24 +1,28 @@
 """`zkml job`: a requester's jobs."""
 
-from pathlib import Path
 from typing import Any
 
 import click
 
-from zkml.cli.inputs import read_tensor
+from zkml.cli import job_open
+from zkml.cli.console import table
+from zkml.cli.identifiers import parse_address, parse_digest
+from zkml.cli.job_open import trusted_classes
+from zkml.cli.market_session import account_of, open_market_of
 from zkml.cli.options import Session, chain_command, sending_command
-from zkml.cli.registry import account_of, open_market_of, parse_model
-from zkml.errors import ConfigError
 
 DEFAULT_WAIT_SECONDS = 600.0
 
 
 @click.group("job")
 def command() -> None:
-    """Open, show, await and refund jobs.
+    """Open, show, await, cancel and refund jobs.
 
     Example: zkml job show 0x5c...
     """
+
+
+command.add_command(job_open.command)
 
 
 def parse_job(text: str) -> bytes:
@@ -27,114 +31,36 @@ def parse_job(text: str) -> bytes:
     Raises:
         ConfigError: something else.
     """
-    try:
-        job_id = bytes.fromhex(text.removeprefix("0x"))
-    except ValueError:
-        job_id = b""
-    if len(job_id) != 32:
-        raise ConfigError(f"expected a job id of 0x and 64 hexadecimal digits, found {text!r:.80}")
-    return job_id
+    return parse_digest(text, "job id")
 
 
-def _trusted(session: Session, market: Any) -> frozenset[int]:
-    """Return the verifier classes that this requester trusts on this chain."""
-    from zkml.core.verifier_classes import accepted_classes
+@command.command(name="list")
+@click.option("--requester", metavar="ADDRESS", help="Jobs of this account alone [everybody's].")
+@click.option("--limit", type=click.IntRange(min=1), default=100, show_default=True, help="Newest jobs.")
+@chain_command
+def list_(session: Session, requester: str | None, limit: int) -> None:
+    """List jobs, oldest first.
 
-    return accepted_classes(session.settings.chain.accepted_classes, market.chain.chain_id)
-
-
-@command.command(name="open")
-@click.argument("model")
-@click.option(
-    "--input", "input_file", required=True, type=click.Path(path_type=Path), help=".json or .npy file."
-)
-@click.option("--fee", required=True, help="What the prover earns, in whole tokens, e.g. 2.5.")
-@click.option("--max-total", help="The most that may leave your account; default: the fee.")
-@click.option(
-    "--within", type=click.IntRange(min=1), default=900, show_default=True, help="Seconds until the deadline."
-)
-@sending_command
-def open_(
-    session: Session,
-    model: str,
-    input_file: Path,
-    fee: str,
-    max_total: str | None,
-    within: int,
-    dry_run: bool,
-) -> None:
-    """Put a fee in escrow for the output of MODEL on an input. Prints the job's id.
-
-    The input and the proved output are public on chain, for ever.
-
-    Example: zkml job open 0x1f... --input input.json --fee 2.5
+    Example: zkml job list --limit 10 --json
     """
-    from zkml.client import (
-        OpeningJournal,
-        checked_commitment,
-        fetch_manifest,
-        open_job,
-        pack_input,
-        resume_openings,
-    )
-    from zkml.wiring import open_store
+    from zkml.core.records import from_hex
 
     market = open_market_of(session)
-    account = account_of(session, "requester", market)
-    number = parse_model(model)
-    manifest = fetch_manifest(checked_commitment(market, number), open_store(session.home))
-    packed = pack_input(read_tensor(input_file), manifest)
-    units = market.token.parse(fee)
-    deadline = market.chain.now() + within
-    if dry_run:
-        session.console.result(*_plan(market, account, number, packed, units, deadline))
-        return
-    journal = OpeningJournal(session.home.client)
-    with session.console.progress() as progress:
-        interrupted = resume_openings(market, journal, account, progress=progress)
-    for resumed in interrupted:
-        session.console.note(f"an interrupted opening is on chain: job 0x{resumed.job_id.hex()}")
-    with session.console.progress() as progress:
-        opened = open_job(
-            market,
-            account,
-            journal,
-            model_id=number,
-            packed_input=packed,
-            fee=units,
-            max_total=units if max_total is None else market.token.parse(max_total),
-            deadline=deadline,
-            accepted_classes=_trusted(session, market),
-            progress=progress,
-        )
-    for warning in opened.warnings:
-        session.console.note(f"note: {warning}")
-    job = "0x" + opened.job_id.hex()
-    value = {
-        "job_id": job,
-        "transaction": opened.transaction,
-        "fee": market.token.show(opened.fee),
-        "deadline": opened.deadline,
-        "warnings": list(opened.warnings),
-    }
-    session.console.result(value, job)
-
-
-def _plan(
-    market: Any, account: Any, model: int, packed: bytes, fee: int, deadline: int
-) -> tuple[dict[str, Any], str]:
-    from zkml.cli.plans import describe_plan
-    from zkml.core.identifiers import JobSpec
-    from zkml.core.tensors import input_commitment
-
-    market.token.require(account.address, fee, "pay the fee")
-    spec = JobSpec(model, input_commitment(packed), "", fee, deadline)
-    if market.token.allowance(account.address, market.manager.address) < fee:
-        approve = market.token.contract.dry_run(account.address, "approve", market.manager.address, fee)
-        value, text = describe_plan([approve])
-        value["then"] = {"function": "JobManager.open", "fee": str(fee), "deadline": deadline}
-        return value, f"{text}\nthen JobManager.open  fee {market.token.show(fee)}, deadline {deadline}"
-    return describe_plan([market.manager.dry_run(account.address, "open", tuple(spec), packed)])
+    whose = None if requester is None else parse_address(requester, "a requester")
+    found = [asked for asked in market.manager.events.requests() if whose in (None, asked.requester)]
+    jobs = [
+        {
+            "job_id": asked.job_id,
+            "status": market.manager.status(from_hex(asked.job_id)).name,
+            "max_prover_fee": market.token.show(int(asked.max_prover_fee)),
+            "deadline": asked.deadline,
+            "requester": asked.requester,
+        }
+        for asked in found[-limit:]
+    ]
+    rows = [[job["job_id"], job["status"], job["max_prover_fee"], job["requester"]] for job in jobs]
+    text = table(["job", "status", "prover fee", "requester"], rows) if rows else "no jobs"
+    session.console.result({"jobs": jobs}, text)
 
 
 @command.command()
@@ -146,25 +72,42 @@ def show(session: Session, job: str) -> None:
     Example: zkml job show 0x5c...
     """
     market = open_market_of(session)
-    job_id = parse_job(job)
-    facts = market.manager.facts(job_id)
-    claimed = int(facts.prover, 16) != 0
+    value = _facts(market, parse_job(job))
+    shown = [(name, found) for name, found in value.items() if found is not None]
+    session.console.result(value, "\n".join(f"{name:<15} {found}" for name, found in shown))
+
+
+def _facts(market: Any, job_id: bytes) -> dict[str, Any]:
+    facts, now, show = market.manager.facts(job_id), market.chain.now(), market.token.show
     settlements = market.manager.events.settlements_of(job_id)
-    value = {
+    claimed = {
+        "prover": facts.prover,
+        "prover_fee": show(facts.payment.prover_fee),
+        "price": show(facts.price),
+        "collateral": show(market.manager.collateral_for(facts.price)),
+        "claim_deadline": facts.claim_deadline,
+    }
+    return {
         "job_id": "0x" + job_id.hex(),
         "status": market.manager.status(job_id).name,
         "model_id": f"{facts.model_id:#066x}",
         "circuit_id": "0x" + facts.circuit_id.hex(),
         "requester": facts.requester,
-        "fee": market.token.show(facts.fee),
-        "collateral": market.token.show(facts.collateral),
-        "prover": facts.prover if claimed else None,
+        "min_prover_fee": show(facts.min_prover_fee),
+        "max_prover_fee": show(facts.max_prover_fee),
+        "offered_now": None if facts.has_prover else show(facts.prover_fee_at(now)),
+        "escrow": None if facts.outcome.is_terminal else show(facts.escrow),
+        **({name: found if facts.has_prover else None for name, found in claimed.items()}),
+        "previous_prover": facts.previous_prover if facts.has_previous_prover else None,
+        "grace_ends_at": facts.grace_ends_at if facts.has_previous_prover else None,
+        "named_provers_only": facts.restricted,
+        "opened_at": facts.opened_at,
+        "ramp_seconds": facts.ramp_seconds,
+        "claim_seconds": facts.claim_seconds,
         "deadline": facts.deadline,
-        "seconds_left": max(facts.deadline - market.chain.now(), 0),
+        "seconds_left": max(facts.deadline - now, 0),
         "settlement": settlements[0].where.transaction if settlements else None,
     }
-    shown = [(name, found) for name, found in value.items() if found is not None]
-    session.console.result(value, "\n".join(f"{name:<14} {found}" for name, found in shown))
 
 
 @command.command()
@@ -191,22 +134,23 @@ def wait(session: Session, job: str, timeout: float) -> None:
     with session.console.progress() as progress:
         wait_for_settlement(market, job_id, SystemClock(), timeout_seconds=timeout, progress=progress)
     output = read_output(
-        market,
-        job_id,
-        accepted_classes=_trusted(session, market),
-        store=open_store(session.home),
+        market, job_id, accepted_classes=trusted_classes(session, market), store=open_store(session.home)
     )
     value = {
         "job_id": "0x" + job_id.hex(),
         "verified": True,
+        "circuit_id": "0x" + output.circuit_id.hex(),
         "output_integers": list(output.elements),
         "output": None if output.values is None else list(output.values),
         "prover": output.prover,
-        "fee": market.token.show(output.fee),
+        "prover_fee": market.token.show(output.prover_fee),
+        "price": market.token.show(output.price),
         "transaction": output.transaction,
+        "jobs_of_proof": output.jobs_of_proof,
     }
     shown = output.elements if output.values is None else [round(found, 4) for found in output.values]
-    lines = [f"output       {list(shown)}", f"paid         {value['fee']} to {output.prover}"]
+    lines = [f"output       {list(shown)}"]
+    lines.append(f"paid         {value['price']}, of it {value['prover_fee']} to {output.prover}")
     lines.append(f"transaction  {output.transaction}")
     session.console.result(value, "\n".join(lines))
 
@@ -214,35 +158,64 @@ def wait(session: Session, job: str, timeout: float) -> None:
 @command.command()
 @click.argument("job")
 @sending_command
+def cancel(session: Session, job: str, dry_run: bool) -> None:
+    """Take back a job that nobody has claimed.
+
+    Example: zkml job cancel 0x5c... --dry-run
+    """
+    _end(session, parse_job(job), "cancel", dry_run=dry_run)
+
+
+@command.command()
+@click.argument("job")
+@sending_command
 def refund(session: Session, job: str, dry_run: bool) -> None:
-    """Get the fee of an expired job back, or take back a job that nobody has claimed.
+    """Get the escrow of an expired job back, or take back a job that nobody has claimed.
+
+    A job whose circuit was tombstoned is refunded at once.
 
     Example: zkml job refund 0x5c...
     """
-    from zkml.cli.plans import describe_plan
-    from zkml.client import cancel, withdraw
-    from zkml.client import refund as refund_job
+    _end(session, parse_job(job), "refund", dry_run=dry_run)
+
+
+def _end(session: Session, job_id: bytes, move: str, *, dry_run: bool) -> None:
+    """End a job and take what it gives back; a refund of an unclaimed job is a cancellation."""
+    from zkml.client import cancel, refund
     from zkml.core.job_machine import JobStatus
 
     market = open_market_of(session)
     account = account_of(session, "requester", market)
-    job_id = parse_job(job)
-    open_still = market.manager.status(job_id) is JobStatus.OPEN
+    if market.manager.status(job_id) is JobStatus.OPEN:
+        move = "cancel"
     if dry_run:
-        move = "cancel" if open_still else "refund"
-        session.console.result(*describe_plan([market.manager.dry_run(account.address, move, job_id)]))
+        session.console.result(*_plan_end(market, account.address, job_id, move))
         return
-    (cancel if open_still else refund_job)(market, account, job_id)
+    (cancel if move == "cancel" else refund)(market, account, job_id)
+    session.console.result(*_withdrawn(market, account, job_id))
+
+
+def _plan_end(market: Any, sender: str, job_id: bytes, move: str) -> tuple[dict[str, Any], str]:
+    from marketplace.job_plans import JobPlans
+    from zkml.cli.plans import describe_moves
+
+    plans = JobPlans(market.manager)
+    plan = plans.cancel(sender, job_id) if move == "cancel" else plans.refund(sender, job_id)
+    return describe_moves([plan], market.token.show)
+
+
+def _withdrawn(market: Any, account: Any, job_id: bytes) -> tuple[dict[str, Any], str]:
+    """Take the requester's credits, where the account is the requester, and say so."""
+    from zkml.client import withdraw
+
     facts = market.manager.facts(job_id)
     taken = 0
-    if facts.requester == account.address and market.manager.credits_of(account.address):
+    if facts.requester == account.address and market.ledger.credits_of(account.address):
         taken = withdraw(market, account).amount
     value = {
         "job_id": "0x" + job_id.hex(),
         "status": facts.outcome.name,
-        "fee": market.token.show(facts.fee),
+        "escrow": market.token.show(facts.escrow),
         "withdrawn": market.token.show(taken),
     }
-    session.console.result(
-        value, f"{facts.outcome.name}: {value['withdrawn']} withdrawn to {account.address}"
-    )
+    return value, f"{facts.outcome.name}: {value['withdrawn']} withdrawn to {account.address}"

@@ -9,8 +9,8 @@ from typing import Any
 import click
 
 from zkml.cli.console import table
-from zkml.cli.options import Session, local_command, sending_command
-from zkml.cli.registry import account_of, open_market_of
+from zkml.cli.market_session import account_of, open_market_of
+from zkml.cli.options import Session, chain_command, sending_command
 from zkml.errors import ConfigError, ZkmlError
 
 
@@ -58,6 +58,9 @@ def run(
 ) -> None:
     """Claim jobs, prove them, check the proofs and settle. Stopped or killed, it goes on where it was.
 
+    It registers the account and stakes what claims lock, up to prover.max_stake, unless prover.auto_stake is
+    false.
+
     Example: zkml prover run --once
     """
     import dataclasses
@@ -80,10 +83,7 @@ def run(
     with lock_home(session.home, "prover"), session.console.progress() as progress:
         node = build_node(
             account=account,
-            manager=market.manager,
-            router=market.router,
-            token=market.token,
-            first_block=market.deployment.block,
+            market=market,
             bundles=opened,
             store=open_store(session.home),
             journal=session.home.journal,
@@ -138,7 +138,7 @@ def _describe(report: Any, market: Any) -> str:
         [
             outcome.job_id,
             str(outcome.kind),
-            market.token.show(int(outcome.settlement.fee)) if outcome.settlement else "",
+            market.token.show(int(outcome.settlement.prover_fee)) if outcome.settlement else "",
             outcome.settlement.transaction if outcome.settlement else outcome.reason,
         ]
         for outcome in report.outcomes
@@ -155,8 +155,7 @@ def _preview(
     from prover_nodes.preview import preview_jobs
 
     found = preview_jobs(
-        market.manager,
-        market.router,
+        market,
         account.address,
         bundles,
         prover,
@@ -173,43 +172,89 @@ def _preview(
 @command.command()
 @sending_command
 def withdraw(session: Session, dry_run: bool) -> None:
-    """Take the fees and the collateral that settlements have credited.
+    """Take the fees that settlements have credited; stake is taken with unstake.
 
     Example: zkml prover withdraw
     """
-    from zkml.cli.plans import describe_plan
-    from zkml.client import withdraw as withdraw_credits
+    from marketplace.revenue_plans import RevenuePlans
+    from zkml.cli.plans import describe_moves
 
     market = open_market_of(session)
     account = account_of(session, "prover", market)
     if dry_run:
-        session.console.result(*describe_plan([market.manager.dry_run(account.address, "withdraw")]))
+        plan = RevenuePlans(market.ledger).withdraw(account.address)
+        session.console.result(*describe_moves([plan], market.token.show))
         return
-    taken = withdraw_credits(market, account)
-    value = {
-        "account": account.address,
-        "withdrawn": market.token.show(taken.amount),
-        "transaction": taken.receipt.transaction,
-    }
-    session.console.result(value, f"{value['withdrawn']} withdrawn to {account.address}")
+    receipt = market.ledger.withdraw(account)
+    [withdrawn] = market.ledger.contract.events_in(receipt.logs, "Withdrawn")
+    amount = market.token.show(withdrawn.arguments["amount"])
+    value = {"account": account.address, "withdrawn": amount, "transaction": receipt.transaction}
+    session.console.result(value, f"{amount} withdrawn to {account.address}")
 
 
 @command.command()
-@local_command
-def status(session: Session) -> None:
-    """Print what the node's journal says about its jobs; asks no chain.
+@click.argument("amount")
+@sending_command
+def stake(session: Session, amount: str, dry_run: bool) -> None:
+    """Add whole tokens to the prover's stake, and register the account first where it is not.
+
+    Claims lock a part of it until they are settled. `prover run` does the same by itself.
+
+    Example: zkml prover stake 5 --dry-run
+    """
+    from zkml.cli.stakes import StakeMoves
+
+    market = open_market_of(session)
+    moves = StakeMoves(market, account_of(session, "prover", market))
+    units = market.token.parse(amount)
+    session.console.result(*(moves.preview_stake(units) if dry_run else moves.stake(units)))
+
+
+@command.command()
+@click.argument("amount", required=False)
+@click.option("--take", is_flag=True, help="Take what was asked back, after the delay.")
+@sending_command
+def unstake(session: Session, amount: str | None, take: bool, dry_run: bool) -> None:
+    """Ask for free stake back, in whole tokens; once the delay is over, take it.
+
+    What was asked back can be locked by no claim any more.
+
+    Example: zkml prover unstake 5 && zkml prover unstake --take
+    """
+    from zkml.cli.stakes import StakeMoves
+
+    if take == (amount is not None):
+        raise ConfigError("expected either an amount or --take, found both or neither")
+    market = open_market_of(session)
+    moves = StakeMoves(market, account_of(session, "prover", market))
+    units = None if amount is None else market.token.parse(amount)
+    session.console.result(*(moves.preview_unstake(units) if dry_run else moves.unstake(units)))
+
+
+@command.command()
+@click.option("--account", metavar="ADDRESS", help="Whose stake and credits [the prover's key's].")
+@chain_command
+def status(session: Session, account: str | None) -> None:
+    """Print what the node's journal says about its jobs, and the prover's stake and credits on chain.
+
+    Without a chain or a key it prints what the journal says.
 
     Example: zkml prover status --json
     """
     from prover_nodes.status import read_all_statuses
+    from zkml.cli.stakes import describe_account
 
     statuses = read_all_statuses(session.home.journal)
-    value = {"markets": [{"market": scope, **found.as_json()} for scope, found in statuses]}
-    lines = []
+    on_chain, text = describe_account(session, account)
+    value = {
+        "account": on_chain,
+        "markets": [{"market": scope, **found.as_json()} for scope, found in statuses],
+    }
+    lines = [text]
     for scope, found in statuses:
         counts = ", ".join(f"{count} {state}" for state, count in found.counts.items())
         lines.append(f"{scope}\n{counts}; earned {found.earned} units")
         rows = [[case.job_id, case.state, case.stage, case.fee, case.reason] for case in found.cases]
         if rows:
             lines.append(table(["job", "state", "stage", "fee", "reason"], rows))
-    session.console.result(value, "\n".join(lines) or "no jobs yet")
+    session.console.result(value, "\n".join([*lines, *([] if statuses else ["no jobs yet"])]))

@@ -1,4 +1,4 @@
-"""The requester's side: open a job, wait, read the proved output, get a refund.
+"""The requester's side: jobs and tabs, proved outputs, and money back.
 
 Names are imported when they are first used, so that importing this package costs nothing.
 """
@@ -9,17 +9,27 @@ from typing import Any
 _HOMES = {
     "JobOutput": "zkml.client.outputs",
     "OpenedJob": "zkml.client.openings",
+    "OpenedTab": "zkml.client.tabs",
     "OpeningJournal": "zkml.client.journal",
     "OpeningRecord": "zkml.client.journal",
+    "Proved": "zkml.client.answers",
+    "RequestJournal": "zkml.client.request_journal",
+    "TabAnswer": "zkml.client.answers",
     "Withdrawal": "zkml.client.moves",
     "cancel": "zkml.client.moves",
     "checked_commitment": "zkml.client.models",
+    "checked_tab": "zkml.client.tabs",
+    "close_tab": "zkml.client.tabs",
     "fetch_manifest": "zkml.client.inputs",
     "open_job": "zkml.client.openings",
+    "open_tab": "zkml.client.tabs",
     "pack_input": "zkml.client.inputs",
+    "read_answer": "zkml.client.answers",
     "read_output": "zkml.client.outputs",
     "refund": "zkml.client.moves",
     "resume_openings": "zkml.client.resuming",
+    "sign_request": "zkml.client.tabs",
+    "verify_answer": "zkml.client.answers",
     "wait_for_settlement": "zkml.client.moves",
     "withdraw": "zkml.client.moves",
 }

@@ -3,6 +3,7 @@
 Imports no proof system: quantising is EZKL's rule in `zkml.core.fixed_point`, held equal to it by a test.
 """
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -10,12 +11,12 @@ from numpy.typing import ArrayLike
 
 from zkml.core.cid import parse_cid
 from zkml.core.digests import digest_bytes, digest_of
-from zkml.core.fixed_point import quantize
+from zkml.core.fixed_point import dequantize, quantize
 from zkml.core.identifiers import ModelCommitment
 from zkml.core.manifest import BundleManifest
 from zkml.core.ports.store import ArtifactStore
 from zkml.core.tensors import InputDomain, TensorLayout, pack, unpack_input
-from zkml.errors import DigestMismatchError, DomainError, LayoutError
+from zkml.errors import ArtifactNotFoundError, DigestMismatchError, DomainError, LayoutError
 
 MAX_MANIFEST_BYTES = 1 << 20
 
@@ -77,6 +78,23 @@ def check_packed(packed: bytes, layout: TensorLayout, domain: InputDomain) -> No
         DomainError: an element lies outside the domain.
     """
     domain.check(unpack_input(layout, packed))
+
+
+def real_values(
+    commitment: ModelCommitment, elements: Sequence[int], store: ArtifactStore | None
+) -> tuple[float, ...] | None:
+    """Return a circuit's integers as real numbers, or None where the model's manifest is not in the store.
+
+    Raises:
+        DigestMismatchError, FormatError, ManifestError: see `fetch_manifest`.
+    """
+    if store is None:
+        return None
+    try:
+        manifest = fetch_manifest(commitment, store)
+    except ArtifactNotFoundError:
+        return None
+    return tuple(float(value) for value in dequantize(elements, manifest.output_scale_bits))
 
 
 def _numbers(values: ArrayLike) -> np.ndarray[Any, Any]:

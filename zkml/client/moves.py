@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from eth_account.signers.local import LocalAccount
 
-from marketplace.events import JobSettled
+from marketplace.settlements import JobSettled
 from zkml.adapters.evm.answers import TransactionReceipt
 from zkml.core.job_machine import JobStatus, check_move, status_of
 from zkml.core.ports.clock import Clock
@@ -16,6 +16,7 @@ from zkml.errors import (
     JobExpiredError,
     MarketError,
     NotFinalError,
+    TombstonedError,
 )
 from zkml.wiring import Market
 
@@ -52,7 +53,8 @@ def wait_for_settlement(
 
     Raises:
         JobNotFoundError: no such job.
-        JobExpiredError: the deadline passed without a proof; the fee can be had back.
+        JobExpiredError: the deadline passed without a proof; the escrow can be had back.
+        TombstonedError: its circuit was tombstoned; the escrow can be had back at once.
         InvalidTransitionError: it was cancelled or refunded.
         NotFinalError: not settled or not confirmed in time.
         RpcError: see `Chain.request`.
@@ -74,19 +76,21 @@ def wait_for_settlement(
 
 
 def refund(market: Market, account: LocalAccount, job_id: bytes) -> TransactionReceipt:
-    """End an expired job; the fee is credited to its requester. Anybody may.
+    """End a job that expired or whose circuit is tombstoned; the requester is credited. Anybody may.
 
     Raises:
         JobNotFoundError: no such job.
         InvalidTransitionError: it has not expired, or has ended already.
         ChainError: see `JobManagerBinding.refund`.
     """
-    check_move(market.manager.facts(job_id), "refund", market.chain.now())
+    facts = market.manager.facts(job_id)
+    is_tombstoned = market.router.is_tombstoned(facts.circuit_id)
+    check_move(facts, "refund", market.chain.now(), is_tombstoned=is_tombstoned)
     return market.manager.refund(account, job_id)
 
 
 def cancel(market: Market, account: LocalAccount, job_id: bytes) -> TransactionReceipt:
-    """Take an unclaimed job back; the fee is credited to its requester.
+    """Take an unclaimed job back; its escrow is credited to its requester.
 
     Raises:
         JobNotFoundError: no such job.
@@ -111,10 +115,10 @@ def withdraw(market: Market, account: LocalAccount) -> Withdrawal:
     Raises:
         MarketError: there are none.
         BindingError: the transaction paid out something else than it says.
-        ChainError: see `JobManagerBinding.withdraw`.
+        ChainError: see `RevenueLedgerBinding.withdraw`.
     """
-    receipt = market.manager.withdraw(account)
-    events = market.manager.contract.events_in(receipt.logs, "Withdrawn")
+    receipt = market.ledger.withdraw(account)
+    events = market.ledger.contract.events_in(receipt.logs, "Withdrawn")
     amounts = [
         int(event.arguments["amount"]) for event in events if event.arguments["account"] == account.address
     ]
@@ -124,16 +128,21 @@ def withdraw(market: Market, account: LocalAccount) -> Withdrawal:
 
 
 def _live_status(market: Market, job_id: bytes) -> JobStatus:
-    """Return OPEN, CLAIMED or SETTLED; raise for a job that will never be settled."""
+    """Return a live status or SETTLED; raise for a job that will never be settled."""
     facts = market.manager.facts(job_id)
     status = status_of(facts, market.chain.now())
     if status is JobStatus.EXPIRED:
         raise JobExpiredError(
             f"expected a settlement before the deadline {facts.deadline}, found {to_hex(job_id)} expired",
-            hint=f"get the fee back: zkml job refund {to_hex(job_id)}",
+            hint=f"get the escrow back: zkml job refund {to_hex(job_id)}",
         )
     if status in (JobStatus.CANCELLED, JobStatus.REFUNDED):
         raise InvalidTransitionError(f"expected a job to wait for, found {to_hex(job_id)} {status.name}")
+    if status.is_live and market.router.is_tombstoned(facts.circuit_id):
+        raise TombstonedError(
+            f"expected a circuit that is trusted, found a tombstoned one for job {to_hex(job_id)}",
+            hint=f"get the escrow back: zkml job refund {to_hex(job_id)}",
+        )
     return status
 
 

@@ -57,8 +57,7 @@ def resume_openings(
         if isinstance(ended, TransactionReceipt):
             journal.finish(record)
             opened = market.manager.opened_in(ended, record.requester, record.spec)
-            circuit = market.router.circuit(market.manager.facts(opened).circuit_id)
-            jobs.append(describe_opened(opened, ended, record.spec, circuit))
+            jobs.append(describe_opened(market, opened, ended, record.spec))
         elif ended is not None:
             journal.abandon(record, ended)
             note = f"put aside {record.job_id}: {ended}"

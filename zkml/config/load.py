@@ -73,6 +73,15 @@ def _as_number(value: Any, kind: type) -> int | float:
     return int(value) if kind is int else float(value)
 
 
+def _as_switch(value: Any) -> bool:
+    switches = {"true": True, "false": False}
+    if isinstance(value, str) and value.lower() in switches:
+        return switches[value.lower()]
+    if not isinstance(value, bool):
+        raise ValueError("expected true or false")  # noqa: TRY004  (told apart by message, not by type)
+    return value
+
+
 def _coerce(default: Any, value: Any) -> Any:
     """Turn a value of any source into the type of the key's default, or raise ValueError."""
     if isinstance(default, Path):
@@ -84,6 +93,8 @@ def _coerce(default: Any, value: Any) -> Any:
         if not isinstance(parts, (list, tuple)) or not all(isinstance(part, str) for part in parts):
             raise ValueError("expected a list of strings (comma-separated in a variable)")
         return tuple(part for part in parts if part)
+    if isinstance(default, bool):
+        return _as_switch(value)
     if isinstance(default, (int, float)):
         return _as_number(value, type(default))
     if not isinstance(value, str):

@@ -46,6 +46,11 @@ class ProverSettings:
 
     bundles: tuple[str, ...] = setting((), "directories of the circuit bundles this node proves")
     min_fee: int = setting(0, "least fee to claim a job for, in the payment token's smallest unit")
+    reclaim: bool = setting(default=True, doc="take the claims of late provers over")
+    auto_stake: bool = setting(default=True, doc="register as a prover and stake what claims lock, unasked")
+    max_stake: int = setting(
+        100000000, "most stake that auto_stake builds up, in the payment token's smallest unit"
+    )
     poll_seconds: float = setting(2.0, "pause between two looks at the chain")
     memory_limit_mib: int = setting(16384, "largest resident memory of one proving process")
     time_limit_seconds: float = setting(1800.0, "longest run of one proving process")

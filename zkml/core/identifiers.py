@@ -1,6 +1,7 @@
 """Identifiers: a thing's id is the hash of what it is, under a tag.
 
-Each function is the twin of a line of Solidity; tests hold the two equal on a running chain.
+Each function is the twin of a line of Solidity; tests hold the two equal on a running chain. Those of jobs
+and tabs are in `market_identifiers`.
 """
 
 from typing import Any, NamedTuple
@@ -12,17 +13,24 @@ from zkml.core.digests import keccak256
 from zkml.core.tensors import InputDomain, TensorLayout
 
 CIRCUIT_TAG = keccak256(b"zkml.circuit.v1")
-MODEL_TAG = keccak256(b"zkml.model.v1")
+MODEL_TAG = keccak256(b"zkml.model.v2")
+REGISTRATION_TAG = keccak256(b"zkml.registration.v1")
 GENESIS_TAG = keccak256(b"zkml.genesis.v1")
-JOB_TAG = keccak256(b"zkml.job.v1")
-CONTEXT_TAG = keccak256(b"zkml.context.v1")
+
+ZERO32 = bytes(32)
 
 LOCAL_CHAIN_IDS = frozenset({31337, 1337})
 """Chains on which an insecure SRS and the class LOCAL are allowed; a constant of the contracts too."""
 
-CIRCUIT_SPEC_ABI = "(address,bytes32,bytes32,bytes4,(uint32,uint8,uint32,uint8),(int64,int64),uint32,uint8)"
-MODEL_COMMITMENT_ABI = "(bytes32,bytes32,bytes32,bytes32,string,string)"
-JOB_SPEC_ABI = "(uint256,bytes32,string,uint96,uint64)"
+CIRCUIT_SPEC_ABI = (
+    "(address,bytes32,bytes32,bytes32,bytes4,(uint32,uint8,uint32,uint8),(int64,int64),uint32,uint8)"
+)
+MODEL_COMMITMENT_ABI = "(bytes32[],bytes32,bytes32,bytes32,bytes32,bytes32,uint256,string,string,string)"
+FEE_TERMS_ABI = "(uint80,uint80,uint32)"
+DERIVATIVE_TERMS_ABI = "(bool,uint32,uint80,uint32)"
+
+MAX_RATE_PPM = 500_000
+"""No fee part and no royalty is set above it, in millionths."""
 
 
 class VerifierClass:
@@ -42,11 +50,25 @@ def proof_system_id(name: str) -> bytes:
 
 
 class CircuitSpec(NamedTuple):
-    """One entry of the router, in the order of the Solidity struct."""
+    """One entry of the router, in the order of the Solidity struct.
+
+    Attributes:
+        adapter: the circuit's `IProofVerifier`, checksummed.
+        adapter_code_hash: keccak256 of its code.
+        verifying_key_digest: 32 bytes.
+        weight_commitment: keccak256 of the commitment to the weights that the adapter pins; zero where the
+            verifying key binds them.
+        proof_system_id: 4 bytes, see `proof_system_id`.
+        layout: the public tensors.
+        domain: the integers that input elements may take.
+        gas_limit: gas that the adapter is called with.
+        verifier_class: a number of `VerifierClass`.
+    """
 
     adapter: str
     adapter_code_hash: bytes
     verifying_key_digest: bytes
+    weight_commitment: bytes
     proof_system_id: bytes
     layout: TensorLayout
     domain: InputDomain
@@ -55,37 +77,71 @@ class CircuitSpec(NamedTuple):
 
     def as_abi(self) -> tuple[Any, ...]:
         """Return the nested tuple that an ABI encoder takes."""
-        return (
-            self.adapter,
-            self.adapter_code_hash,
-            self.verifying_key_digest,
-            self.proof_system_id,
-            self.layout.as_abi(),
-            self.domain.as_abi(),
-            self.gas_limit,
-            self.verifier_class,
-        )
+        return (*self[:5], self.layout.as_abi(), self.domain.as_abi(), self.gas_limit, self.verifier_class)
 
 
 class ModelCommitment(NamedTuple):
-    """What a publisher commits to when a model is registered, in the order of the Solidity struct."""
+    """What a publisher commits to when a model is registered, in the order of the Solidity struct.
 
-    circuit_id: bytes
+    Attributes:
+        circuit_ids: the circuits that prove the model, 32 bytes each; the first is for one input.
+        onnx_digest: SHA-256 of the ONNX file.
+        settings_digest: SHA-256 of the first circuit's canonical settings.
+        manifest_digest: SHA-256 of the bundle's manifest.
+        dataset_digest: SHA-256 that names the training data; zero: undeclared.
+        key_commitment: keccak256 of the key that the published artifact is encrypted with; zero: none is,
+            and the model is open.
+        predecessor: the model of the same owner that this is a new version of, or 0.
+        manifest_cid: where the manifest is published, without a scheme.
+        name: what people call it; not unique.
+        licence: SPDX expression of the weights' licence.
+    """
+
+    circuit_ids: tuple[bytes, ...]
     onnx_digest: bytes
     settings_digest: bytes
     manifest_digest: bytes
+    dataset_digest: bytes
+    key_commitment: bytes
+    predecessor: int
     manifest_cid: str
     name: str
+    licence: str
+
+    @property
+    def circuit_id(self) -> bytes:
+        """The first circuit: the one for a single input."""
+        return self.circuit_ids[0]
 
 
-class JobSpec(NamedTuple):
-    """What a requester asks for, in the order of the Solidity struct."""
+class FeeTerms(NamedTuple):
+    """What a model asks for, in the order of the Solidity struct.
 
-    model_id: int
-    input_commitment: bytes
-    input_uri: str
-    fee: int
-    deadline: int
+    Attributes:
+        model_fee: asked per inference, in the payment token's smallest unit.
+        min_model_fee: the fee cannot be set below it; it can only rise.
+        min_model_fee_ppm: least part of a job's whole price, in millionths; it can only rise.
+    """
+
+    model_fee: int = 0
+    min_model_fee: int = 0
+    min_model_fee_ppm: int = 0
+
+
+class DerivativeTerms(NamedTuple):
+    """What derivatives declared from now on owe, in the order of the Solidity struct.
+
+    Attributes:
+        derivatives_allowed: whether a model may name this one as parent.
+        min_rate_ppm: least part of a derivative's income, in millionths.
+        min_model_fee: least `FeeTerms.min_model_fee` of a derivative.
+        min_model_fee_ppm: least `FeeTerms.min_model_fee_ppm` of a derivative.
+    """
+
+    derivatives_allowed: bool = True
+    min_rate_ppm: int = 0
+    min_model_fee: int = 0
+    min_model_fee_ppm: int = 0
 
 
 def _hash(types: list[str], values: list[Any]) -> bytes:
@@ -111,33 +167,61 @@ def model_id(chain_id: int, registry: str, publisher: str, commitment: ModelComm
     return int.from_bytes(outer, "big")
 
 
+def registration_hash(
+    chain_id: int,
+    registry: str,
+    publisher: str,
+    commitment: ModelCommitment,
+    *,
+    fees: FeeTerms,
+    derivatives: DerivativeTerms,
+    salt: bytes,
+) -> bytes:
+    """Return what a publisher files before it registers: nobody learns from it what will be registered.
+
+    Args:
+        chain_id: EIP-155 id.
+        registry: address of the model registry.
+        publisher: who will register.
+        commitment: what will be registered.
+        fees: what it will ask for.
+        derivatives: what derivatives will owe.
+        salt: 32 bytes that nobody can guess.
+    """
+    inner = _hash(
+        [MODEL_COMMITMENT_ABI, FEE_TERMS_ABI, DERIVATIVE_TERMS_ABI],
+        [tuple(commitment), tuple(fees), tuple(derivatives)],
+    )
+    return _hash(
+        ["bytes32", "uint256", "address", "address", "bytes32", "bytes32"],
+        [
+            REGISTRATION_TAG,
+            chain_id,
+            to_canonical_address(registry),
+            to_canonical_address(publisher),
+            inner,
+            salt,
+        ],
+    )
+
+
 def genesis_seed(chain_id: int, registry: str, model: int, owner: str) -> bytes:
-    """Return the seed of the input that a model's genesis proof must be about."""
+    """Return the seed of the inputs that a model's genesis proofs must be about."""
     return _hash(
         ["bytes32", "uint256", "address", "uint256", "address"],
         [GENESIS_TAG, chain_id, to_canonical_address(registry), model, to_canonical_address(owner)],
     )
 
 
-def job_id(chain_id: int, manager: str, requester: str, nonce: int, spec: JobSpec) -> bytes:
-    """Return the id of the job that `requester` opens with its `nonce`."""
-    spec_hash = _hash([JOB_SPEC_ABI], [tuple(spec)])
-    return _hash(
-        ["bytes32", "uint256", "address", "address", "uint256", "bytes32"],
-        [
-            JOB_TAG,
-            chain_id,
-            to_canonical_address(manager),
-            to_canonical_address(requester),
-            nonce,
-            spec_hash,
-        ],
-    )
+def uniqueness_key(circuit: bytes, spec: CircuitSpec) -> bytes:
+    """Return what at most one model is PROVEN for.
 
-
-def job_context(chain_id: int, manager: str, job: bytes, payee: str) -> bytes:
-    """Return what a proof that can bind its job is bound to."""
+    Audited code reads key and weights of the class CEREMONY, so there they are the measure; for every other
+    class they are what whoever added the circuit says, so there it is the circuit itself.
+    """
+    if spec.verifier_class != VerifierClass.CEREMONY:
+        return circuit
     return _hash(
-        ["bytes32", "uint256", "address", "bytes32", "address"],
-        [CONTEXT_TAG, chain_id, to_canonical_address(manager), job, to_canonical_address(payee)],
+        ["uint8", "bytes32", "bytes32"],
+        [VerifierClass.CEREMONY, spec.verifying_key_digest, spec.weight_commitment],
     )

@@ -3,6 +3,9 @@
 A bundle is a directory and this manifest. The circuit's identity is (proof system, ONNX, settings, SRS)
 and the verifying key that follows from them. The compiled circuit file is never deterministic, so no
 identifier is derived from it, only its integrity.
+
+Weights are `fixed` in the verifying key, or `committed`: then the key is the same for all weights of one
+architecture, and a point that every proof begins with says which weights they are.
 """
 
 import math
@@ -11,13 +14,20 @@ from typing import Annotated, ClassVar, Literal, Self
 from pydantic import Field, model_validator
 
 from zkml.core.cid import CID_PATTERN
-from zkml.core.digests import Digest, record_digest
-from zkml.core.records import DigestText, Name, Record
+from zkml.core.digests import Digest, keccak256, record_digest
+from zkml.core.records import DigestText, Name, Record, from_hex
 from zkml.core.tensors import InputDomain, TensorLayout, width_for
 from zkml.errors import FormatError, LayoutError, ManifestError
 
 FileRole = Literal[
-    "onnx", "settings", "compiled_circuit", "proving_key", "verifying_key", "srs", "verification_srs"
+    "onnx",
+    "settings",
+    "compiled_circuit",
+    "proving_key",
+    "verifying_key",
+    "srs",
+    "verification_srs",
+    "weightless_onnx",
 ]
 ROLES: tuple[FileRole, ...] = (
     "onnx",
@@ -28,8 +38,12 @@ ROLES: tuple[FileRole, ...] = (
     "srs",
     "verification_srs",
 )
+"""The files of every bundle; one with committed weights has its `weightless_onnx` besides."""
 
 INSECURE_SRS_NAME = "insecure-local"
+MAX_BATCH = 1024
+FIXED_WEIGHTS = bytes(32)
+"""The weight commitment of a circuit whose verifying key binds the weights."""
 
 
 class FileEntry(Record):
@@ -93,13 +107,16 @@ class BundleManifest(Record):
         system: name of the proof system, e.g. `ezkl`.
         system_version: exact version of the system that made the keys.
         proof_system: ERC-7992's lower-case name and version, hashed to four bytes on chain.
-        input_shape, output_shape: tensor shapes in the ONNX model.
+        param_visibility: whether the verifying key binds the weights, or a commitment in every proof does.
+        weight_point: the 64 bytes that every proof begins with; None where weights are fixed.
+        batch: how many inputs one proof is about; shapes and layout are those of all of them together.
+        input_shape, output_shape: tensor shapes in the circuit.
         input_scale_bits, output_scale_bits: fixed-point exponents.
         proof_bytes: exact length of every proof of this circuit.
         verifying_key: digest of the verifying key file; the pin on chain.
     """
 
-    tag: ClassVar[str] = "zkml.bundle/1"
+    tag: ClassVar[str] = "zkml.bundle/2"
 
     name: Name
     system: Name
@@ -107,7 +124,9 @@ class BundleManifest(Record):
     proof_system: Name
     input_visibility: Literal["public"]
     output_visibility: Literal["public"]
-    param_visibility: Literal["fixed"]
+    param_visibility: Literal["fixed", "committed"]
+    weight_point: Annotated[str, Field(pattern=r"^0x[0-9a-f]{128}$")] | None
+    batch: Annotated[int, Field(ge=1, le=MAX_BATCH)]
     input_shape: list[Annotated[int, Field(ge=1)]]
     output_shape: list[Annotated[int, Field(ge=1)]]
     input_scale_bits: Annotated[int, Field(ge=0, le=30)]
@@ -131,8 +150,18 @@ class BundleManifest(Record):
             raise ValueError("verifying_key: expected the digest of the verifying key file")
         if self.srs.secure and self.srs.name == INSECURE_SRS_NAME:
             raise ValueError(f"srs: expected secure false for {INSECURE_SRS_NAME}")
+        self._check_weights()
         self._check_tensors()
         return self
+
+    def _check_weights(self) -> None:
+        is_committed = self.param_visibility == "committed"
+        if is_committed != (self.weight_point is not None):
+            raise ValueError("weight_point: expected one where weights are committed, and nowhere else")
+        if is_committed != ("weightless_onnx" in self.files):
+            raise ValueError(
+                "files: expected a weightless_onnx where weights are committed, and nowhere else"
+            )
 
     def _check_tensors(self) -> None:
         try:
@@ -145,6 +174,8 @@ class BundleManifest(Record):
         ):
             if math.prod(shape) != count:
                 raise ValueError(f"layout: expected {math.prod(shape)} {name} elements, found {count}")
+            if shape[:1] != [self.batch] and self.batch > 1:
+                raise ValueError(f"batch: expected {name} shapes that begin with {self.batch}, found {shape}")
         if width_for(domain.minimum, domain.maximum) > layout.input_bytes:
             raise ValueError("layout: expected a domain that fits the width of an input element")
 
@@ -176,16 +207,21 @@ class BundleManifest(Record):
         return InputDomain(self.layout.input_minimum, self.layout.input_maximum)
 
     @property
+    def weight_commitment(self) -> bytes:
+        """What the router pins of the weights: keccak256 of the point, or zeros where the key binds them."""
+        return FIXED_WEIGHTS if self.weight_point is None else keccak256(from_hex(self.weight_point))
+
+    @property
     def circuit(self) -> Digest:
         """The circuit's identity: equal wherever the same keys are rebuilt from the same sources."""
-        return record_digest(
-            "zkml.circuit-identity/1",
-            {
-                "system": self.system,
-                "system_version": self.system_version,
-                "onnx": self.files["onnx"].digest,
-                "settings": self.files["settings"].digest,
-                "tau_g2": self.srs.tau_g2,
-                "verifying_key": self.verifying_key,
-            },
-        )
+        identity = {
+            "system": self.system,
+            "system_version": self.system_version,
+            "onnx": self.files["onnx"].digest,
+            "settings": self.files["settings"].digest,
+            "tau_g2": self.srs.tau_g2,
+            "verifying_key": self.verifying_key,
+        }
+        if self.weight_point is not None:
+            identity["weight_point"] = self.weight_point
+        return record_digest("zkml.circuit-identity/1", identity)

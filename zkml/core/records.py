@@ -11,6 +11,8 @@ from typing import Annotated, ClassVar, Self
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from zkml.core.digests import Digest, canonical_json, keccak256, record_digest
+from zkml.core.market_identifiers import JobSpec
+from zkml.core.pricing import FeeQuote
 from zkml.core.strict_json import parse_object
 from zkml.errors import FormatError
 
@@ -22,6 +24,9 @@ Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$")]
 """A short name that can be printed anywhere: no blanks, no line ends, nothing that moves a cursor."""
 Amount = Annotated[str, Field(pattern=r"^(0|[1-9][0-9]{0,77})$")]
 """A token amount or a 256-bit number as decimal text, because JSON numbers end at 2^53."""
+
+MAX_NAMED_PROVERS = 8
+"""How many provers a job can name; a constant of the contract."""
 
 _HEX = re.compile(r"([0-9a-fA-F]{2})*")  # bytes.fromhex would skip blanks
 
@@ -99,10 +104,35 @@ class Record(BaseModel):
         return record_digest(self.tag, self.model_dump(mode="json"))
 
 
+class QuoteFields(BaseModel):
+    """What model and platform asked when a job or tab opened; see `pricing.FeeQuote`."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+
+    model_fee_floor: Amount
+    model_fee_ppm: int
+    flat_fee: Amount
+    platform_ppm: int
+
+    def as_quote(self) -> FeeQuote:
+        """Return the numbers to compute with."""
+        return FeeQuote(int(self.model_fee_floor), self.model_fee_ppm, int(self.flat_fee), self.platform_ppm)
+
+    @classmethod
+    def from_quote(cls, quote: FeeQuote) -> Self:
+        """Return the fields of a quote."""
+        return cls(
+            model_fee_floor=str(quote.model_fee_floor),
+            model_fee_ppm=quote.model_fee_ppm,
+            flat_fee=str(quote.flat_fee),
+            platform_ppm=quote.platform_ppm,
+        )
+
+
 class JobRequest(Record):
     """A job as its opening transaction put it on chain."""
 
-    tag: ClassVar[str] = "zkml.request/1"
+    tag: ClassVar[str] = "zkml.request/2"
 
     chain_id: int
     manager: Address
@@ -113,12 +143,51 @@ class JobRequest(Record):
     input_commitment: Hex32
     input_uri: Annotated[str, Field(max_length=256)]
     input: HexBytes
-    fee: Amount
-    collateral: Amount
+    min_prover_fee: Amount
+    max_prover_fee: Amount
+    max_total: Amount
+    ramp_seconds: int
+    claim_seconds: int
     deadline: int
+    provers: Annotated[tuple[Address, ...], Field(max_length=MAX_NAMED_PROVERS)]
+    quote: QuoteFields
+    escrow: Amount
     opened_transaction: Hex32
     opened_block: int
     opened_block_hash: Hex32
+
+    def as_spec(self) -> JobSpec:
+        """Return what was asked for, as the job's id hashes it."""
+        return JobSpec(
+            model_id=int(self.model_id),
+            circuit_id=from_hex(self.circuit_id),
+            input_commitment=from_hex(self.input_commitment),
+            input_uri=self.input_uri,
+            min_prover_fee=int(self.min_prover_fee),
+            max_prover_fee=int(self.max_prover_fee),
+            max_total=int(self.max_total),
+            ramp_seconds=self.ramp_seconds,
+            claim_seconds=self.claim_seconds,
+            deadline=self.deadline,
+            provers=self.provers,
+        )
+
+
+class SignedRequestRecord(Record):
+    """One inference that a tab's signer asked for, as it travels: the request and its signature."""
+
+    tag: ClassVar[str] = "zkml.signed-request/1"
+
+    chain_id: int
+    manager: Address
+    tab_id: Hex32
+    circuit_id: Hex32
+    input_commitment: Hex32
+    model_fee: Amount
+    prover_fee: Amount
+    expiry: int
+    nonce: Amount
+    signature: HexBytes
 
 
 class WitnessRecord(Record):
@@ -156,15 +225,15 @@ class ProofRecord(Record):
 
 
 class SettlementRecord(Record):
-    """The transaction in which the chain's verifier accepted the proof and the fee was credited."""
+    """The transaction in which the chain's verifier accepted the proof and the prover was paid."""
 
-    tag: ClassVar[str] = "zkml.settlement/1"
+    tag: ClassVar[str] = "zkml.settlement/2"
 
     proof_record: DigestText
     transaction: Hex32
     block: int
     gas_used: int
-    fee: Amount
+    prover_fee: Amount
 
 
 class ProofFile(Record):

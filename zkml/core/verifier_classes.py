@@ -1,7 +1,8 @@
 """Which verifier classes a role trusts: one rule for requesters, provers and auditors.
 
-LOCAL counts on local chain ids, and nowhere else; the others when policy names them. CEREMONY may be named,
-but none can exist: routers refuse it until there is a list of audited verifiers, so who claims it lies.
+LOCAL counts on local chain ids, and nowhere else; the others when policy names them. CEREMONY says that the
+router found audited shared code and a public ceremony's key; that the key is the circuit it claims is for
+whoever rebuilds it to say (attestations).
 """
 
 from collections.abc import Collection
@@ -32,15 +33,8 @@ def check_class(found: int, accepted: frozenset[int], chain_id: int) -> None:
     """Check that a circuit's verifier is of a class that is trusted on this chain.
 
     Raises:
-        UnsuitableCircuitError: it is not, or it claims to be a local one elsewhere, or one of the audited
-            list, which no router has yet.
+        UnsuitableCircuitError: it is not, or it claims to be a local one elsewhere.
     """
-    if found == VerifierClass.CEREMONY:
-        raise UnsuitableCircuitError(
-            f"expected no verifier of class {class_name(found)}, since no router has an audited list yet, "
-            f"found one on chain {chain_id}",
-            hint="the endpoint lies, or the router is not ours: do not use this circuit",
-        )
     is_misplaced = found == VerifierClass.LOCAL and chain_id not in LOCAL_CHAIN_IDS
     if found in accepted and found != VerifierClass.NONE and not is_misplaced:
         return

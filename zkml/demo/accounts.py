@@ -72,3 +72,26 @@ def fund_roles(market: Market, funder: LocalAccount, accounts: Sequence[LocalAcc
         fund_with_ether(market.chain, funder, account.address)
         if market.token.balance_of(account.address) < LEAST_TOKENS:
             market.token.mint(funder, account.address, TOKEN_GIFT)
+
+
+def enroll(market: Market, prover: LocalAccount, stake: int, proof_systems: Sequence[bytes]) -> None:
+    """Register a prover, and fill its free stake up; take what has left before.
+
+    Args:
+        market: chain and contracts.
+        prover: has tokens.
+        stake: free stake to have at least, in the token's smallest unit.
+        proof_systems: what it can prove, 4 bytes each.
+
+    Raises:
+        ChainError: see `transactions.send`.
+    """
+    held = market.provers.stake_of(prover.address)
+    if not held.registered:
+        market.provers.register(prover, "", proof_systems)
+    if held.leaving and held.leaves_at <= market.chain.now():
+        market.provers.unstake(prover)
+    if held.free < stake:
+        missing = stake - held.free
+        market.token.ensure_allowance(prover, market.provers.address, missing)
+        market.provers.stake(prover, missing)

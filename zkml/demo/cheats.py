@@ -1,4 +1,4 @@
-"""Step 6: a prover who claims a job and lies in six ways. The chain refuses each, and nothing moves.
+"""A prover who claims a job and lies in six ways. The chain refuses each, and nothing moves.
 
 The lies are sent as real transactions with gas enough, without asking a simulation first, as a cheat would.
 """

@@ -15,7 +15,7 @@ from circuits.stages import run_stage
 from circuits.zoo.digits.data import DigitImages, load_images
 from zkml.adapters.atomic_write import write_atomically
 from zkml.config.home import Home
-from zkml.core.digests import Digest, digest_of
+from zkml.core.digests import Digest, digest_bytes, digest_of
 from zkml.core.progress import Progress
 from zkml.core.strict_json import parse_object
 from zkml.errors import FormatError, ModelError
@@ -46,6 +46,11 @@ class PreparedCircuit:
     float_accuracy: float
     circuit_accuracy: float
     is_cached: bool
+
+
+def dataset_digest(images: DigitImages) -> bytes:
+    """Return SHA-256 of the training images and their labels, 32 bytes: what the publisher declares."""
+    return digest_bytes(digest_of(images.train_inputs.tobytes() + images.train_labels.tobytes()))
 
 
 def prepare(home: Home, system: ProofSystem, progress: Progress) -> PreparedCircuit:

@@ -18,9 +18,6 @@ from zkml.core.progress import Progress, ProgressEvent
 from zkml.errors import ChainError, WrongChainError
 from zkml.wiring import connect
 
-SHORT_JOB_SECONDS = 45
-"""Deadline of the cheated job on a node whose clock cannot be moved: the lies take some seconds of it."""
-LONG_JOB_SECONDS = 900
 _POLL_SECONDS = 1.0
 
 

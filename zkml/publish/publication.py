@@ -1,8 +1,9 @@
-"""Publish a bundle: verifier, artifacts, registration, genesis proof. Doing it again does nothing twice.
+"""Publish a model: verifiers, artifacts, registration, lineage, genesis proofs. Again, it does nothing twice.
 
 Each step looks at the chain first, so that an interrupted publication goes on where it stopped.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,26 +14,19 @@ from circuits.port import ProofSystem
 from circuits.single_proof import prove_input
 from circuits.stages import run_stage
 from circuits.verification import verify_proof
-from circuits.verifier_source import verifier_source
 from registry.models import ModelStatus
-from verifier_contracts.artifacts import ContractArtifact
-from verifier_contracts.codegen import compile_verifier
-from verifier_contracts.deploy import creation_code
-from verifier_contracts.deploy_verifier import PinnedCircuit, VerifierTerms, deploy_verifier
-from zkml.adapters.evm.transactions import Call, DryRun, dry_run
+from verifier_contracts.deploy_verifier import PinnedCircuit
 from zkml.core.cid import Cid
 from zkml.core.digests import digest_bytes
-from zkml.core.identifiers import ModelCommitment, VerifierClass, proof_system_id
-from zkml.core.manifest import FileRole
+from zkml.core.identifiers import ZERO32, ModelCommitment
+from zkml.core.manifest import BundleManifest, FileRole
 from zkml.core.ports.store import ArtifactStore
 from zkml.core.progress import Progress, labelled, silent
 from zkml.core.records import from_hex
 from zkml.errors import RegistryError, UnsuitableCircuitError
-from zkml.publish.gas import measure_gas_limit
+from zkml.publish.listing import Listing
+from zkml.publish.verifiers import pin_circuit
 from zkml.wiring import Market
-
-PUBLISHED_ROLES: tuple[FileRole, ...] = ("onnx", "settings", "verifying_key", "verification_srs")
-"""What an auditor needs. The proving key gives weights away and the compiled circuit is not deterministic."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,99 +35,71 @@ class Publication:
 
     Attributes:
         model_id: ERC-721 id.
-        circuit: the pinned circuit.
-        manifest_cid: where the manifest is stored.
+        circuits: the pinned circuits, the one for a single input first.
+        manifest_cid: where the manifest of the first is stored.
         is_new: whether this run registered it.
-        genesis_transaction: what made it PROVEN in this run; None when it was before.
+        genesis_transactions: what was activated in this run, in order; the last made the model PROVEN.
     """
 
     model_id: int
-    circuit: PinnedCircuit
+    circuits: tuple[PinnedCircuit, ...]
     manifest_cid: Cid
     is_new: bool
-    genesis_transaction: str | None
+    genesis_transactions: tuple[str, ...]
+
+    @property
+    def circuit(self) -> PinnedCircuit:
+        """The circuit for a single input."""
+        return self.circuits[0]
+
+    @property
+    def genesis_transaction(self) -> str | None:
+        """What made the model PROVEN in this run; None when it was before."""
+        return self.genesis_transactions[-1] if self.genesis_transactions else None
 
 
-def class_for(bundle: Bundle, *, is_local: bool) -> int:
-    """Return the class under which a generated verifier of this bundle may be added.
+def published_roles(manifest: BundleManifest, *, is_closed: bool) -> tuple[FileRole, ...]:
+    """Return the files that auditors may have.
 
-    Raises:
-        UnsuitableCircuitError: an insecure SRS, and the chain is not a local one.
+    The proving key gives weights away and the compiled circuit is not deterministic. Of a closed model the
+    ONNX file stays with its owner; where weights are committed the model without them serves auditors.
     """
-    if bundle.manifest.srs.secure:
-        return VerifierClass.UNVOUCHED
-    if not is_local:
-        raise UnsuitableCircuitError(
-            f"expected a ceremony's SRS, found {bundle.manifest.srs.name}: whoever made it can forge proofs",
-            hint="import the ceremony's file and compile again; an insecure SRS works on local chains only",
-        )
-    return VerifierClass.LOCAL
+    models: list[FileRole] = [] if is_closed else ["onnx"]
+    if manifest.weight_point is not None:
+        models.append("weightless_onnx")
+    return (*models, "settings", "verifying_key", "verification_srs")
 
 
-def store_artifacts(bundle: Bundle, store: ArtifactStore) -> Cid:
-    """Store the manifest and the files that auditors need; return the manifest's CID."""
-    for role in PUBLISHED_ROLES:
+def store_artifacts(bundle: Bundle, store: ArtifactStore, *, is_closed: bool = False) -> Cid:
+    """Store the manifest and the files that auditors may have; return the manifest's CID."""
+    for role in published_roles(bundle.manifest, is_closed=is_closed):
         store.put_file(bundle.file(role))
     return store.put_bytes(bundle.manifest.to_bytes())
 
 
-def pin_circuit(
-    market: Market,
-    account: LocalAccount,
-    bundle: Bundle,
-    system: ProofSystem,
-    *,
-    cache_dir: Path,
-    scratch: Path,
-    progress: Progress = silent,
-) -> PinnedCircuit:
-    """Generate, compile and deploy the bundle's verifier and add the circuit, unless it is there.
+def commitment_of(
+    bundle: Bundle, circuit_ids: Sequence[bytes], manifest_cid: Cid, listing: Listing | None = None
+) -> ModelCommitment:
+    """Return what a publisher of this bundle commits to.
 
-    Raises:
-        UnsuitableCircuitError: see `class_for`.
-        CompileError, ToolchainError: the verifier cannot be generated or compiled.
-        ChainError: see `deploy_verifier`.
+    Args:
+        bundle: the one for a single input.
+        circuit_ids: its circuit, then those of batches.
+        manifest_cid: where its manifest is stored.
+        listing: the publisher's terms; the defaults when None.
     """
-    manifest = bundle.manifest
-    verifier_class = class_for(bundle, is_local=market.chain.is_local)
-    with run_stage(progress, "generate and compile the verifier"):
-        artifact = compiled_verifier(bundle, cache_dir=cache_dir)
-    gas_limit = measure_gas_limit(
-        bundle, system, artifact, cache_dir=cache_dir, scratch=scratch, progress=progress
-    )
-    terms = VerifierTerms(
-        layout=manifest.tensor_layout,
-        domain=manifest.input_domain,
-        verifying_key_digest=digest_bytes(manifest.verifying_key),
-        proof_system_id=proof_system_id(manifest.proof_system),
-        gas_limit=gas_limit,
-        verifier_class=verifier_class,
-    )
-    with run_stage(progress, "deploy the verifier, add the circuit"):
-        return deploy_verifier(
-            market.chain, account, market.router, artifact, terms, from_block=market.deployment.block
-        )
-
-
-def compiled_verifier(bundle: Bundle, *, cache_dir: Path) -> ContractArtifact:
-    """Generate and compile the verifier of a bundle's key.
-
-    Raises:
-        CompileError, ToolchainError: the verifier cannot be generated or compiled.
-    """
-    return compile_verifier(verifier_source(bundle), cache_dir=cache_dir)
-
-
-def commitment_of(bundle: Bundle, circuit_id: bytes, manifest_cid: Cid) -> ModelCommitment:
-    """Return what a publisher of this bundle commits to."""
-    files = bundle.manifest.files
+    files, listing = bundle.manifest.files, listing or Listing()
     return ModelCommitment(
-        circuit_id=circuit_id,
+        circuit_ids=tuple(circuit_ids),
         onnx_digest=digest_bytes(files["onnx"].digest),
         settings_digest=digest_bytes(files["settings"].digest),
         manifest_digest=digest_bytes(bundle.manifest_digest),
+        dataset_digest=listing.dataset_digest,
+        key_commitment=listing.key_commitment,
+        predecessor=listing.predecessor,
         manifest_cid=manifest_cid,
         name=bundle.manifest.name,
+        licence=listing.licence,
     )
 
 
@@ -146,6 +112,8 @@ def publish(
     *,
     cache_dir: Path,
     scratch: Path,
+    listing: Listing | None = None,
+    batches: Sequence[Bundle] = (),
     progress: Progress = silent,
 ) -> Publication:
     """Publish a model and make it PROVEN.
@@ -153,105 +121,160 @@ def publish(
     Args:
         market: the chain and its contracts.
         account: the publisher; owns the model.
-        bundle: opened with all roles.
-        system: the bundle's proof system.
+        bundle: the one for a single input, opened with all roles.
+        system: the bundles' proof system.
         store: where artifacts go.
         cache_dir: folder of compiled verifiers.
-        scratch: folder for the genesis witness.
+        scratch: folder for genesis witnesses.
+        listing: the publisher's terms; the defaults when None.
+        batches: bundles that prove several inputs of the same model at once, opened with all roles.
         progress: hears of every step.
 
     Raises:
-        RegistryError: another model of this circuit is PROVEN already.
-        ProofRejectedError: the genesis proof does not hold.
+        RegistryError: another model of a circuit is PROVEN already.
+        ProofRejectedError: a genesis proof does not hold.
         UnsuitableCircuitError, CompileError, ChainError, ProvingError: a step failed.
     """
-    manifest_cid = store_artifacts(bundle, store)
-    circuit = pin_circuit(
-        market, account, bundle, system, cache_dir=cache_dir, scratch=scratch, progress=progress
+    listing = listing or Listing()
+    check_batches(bundle, batches)
+    bundles = (bundle, *batches)
+    is_closed = listing.key_commitment != ZERO32
+    manifest_cid, *_ = [store_artifacts(each, store, is_closed=is_closed) for each in bundles]
+    circuits = tuple(
+        pin_circuit(
+            market,
+            account,
+            each,
+            system,
+            listing.verifier,
+            cache_dir=cache_dir,
+            scratch=scratch,
+            progress=progress,
+        )
+        for each in bundles
     )
-    commitment = commitment_of(bundle, circuit.circuit_id, manifest_cid)
+    commitment = commitment_of(bundle, [circuit.circuit_id for circuit in circuits], manifest_cid, listing)
     model_id = market.registry.model_id(account.address, commitment)
     is_new = market.registry.status_of(model_id) is ModelStatus.NONE
     if is_new:
-        _refuse_taken_circuit(market, model_id, commitment, circuit)
+        refuse_taken_circuits(market, model_id, commitment.circuit_ids, commitment.name)
         with run_stage(progress, "register the model"):
-            market.registry.register(account, commitment)
-    transaction = None
-    if market.registry.status_of(model_id) is not ModelStatus.PROVEN:
-        transaction = activate(market, account, bundle, system, model_id, scratch=scratch, progress=progress)
-    return Publication(model_id, circuit, manifest_cid, is_new, transaction)
+            market.registry.register(
+                account, commitment, listing.fees, listing.derivatives, progress=progress
+            )
+    transactions: tuple[str, ...] = ()
+    if market.registry.status_of(model_id) is ModelStatus.REGISTERED:
+        _declare_lineage(market, account, model_id, listing, progress)
+        by_circuit = {circuit.circuit_id: each for circuit, each in zip(circuits, bundles, strict=True)}
+        transactions = activate(
+            market, account, by_circuit, system, model_id, scratch=scratch, progress=progress
+        )
+    return Publication(model_id, circuits, manifest_cid, is_new, transactions)
 
 
 def activate(
     market: Market,
     account: LocalAccount,
-    bundle: Bundle,
+    bundles: dict[bytes, Bundle],
     system: ProofSystem,
     model_id: int,
     *,
     scratch: Path,
     progress: Progress = silent,
-) -> str:
-    """Prove the input that the chain chose for this model, and make the model PROVEN.
+) -> tuple[str, ...]:
+    """Prove the inputs that the chain chose for this model's circuits, and make the model PROVEN.
+
+    Args:
+        market: the chain and its contracts.
+        account: who sends the proofs; anybody may.
+        bundles: by circuit id.
+        system: their proof system.
+        model_id: a REGISTERED model.
+        scratch: folder for genesis witnesses.
+        progress: hears of every step.
 
     Returns:
-        The hash of the activating transaction.
+        The hashes of the activating transactions.
 
     Raises:
-        ProofRejectedError: the proof does not hold, here or on chain.
+        ProofRejectedError: a proof does not hold, here or on chain.
         ProvingError, ChainError: a step failed.
     """
-    genesis = market.registry.genesis(model_id)
-    proof = prove_input(
-        bundle,
-        system,
-        genesis.packed_input,
-        scratch / f"genesis-{model_id:064x}.json",
-        progress=labelled(progress, lambda: "genesis"),
-    )
-    verify_proof(bundle, proof)
-    with run_stage(progress, "activate with the genesis proof"):
-        receipt = market.registry.activate(account, model_id, from_hex(proof.output), from_hex(proof.proof))
-    return receipt.transaction
-
-
-def _refuse_taken_circuit(
-    market: Market, model_id: int, commitment: ModelCommitment, circuit: PinnedCircuit
-) -> None:
-    taken = market.registry.proven_model_of(circuit.circuit_id)
-    if taken is not None and taken != model_id:
-        raise RegistryError(
-            f"expected a circuit of its own for {commitment.name}, found model {taken:#066x} proven with it",
-            hint="the same model is published already: use it, or change the model",
+    transactions = []
+    for circuit_id in market.registry.missing_genesis(model_id):
+        bundle = bundles[circuit_id]
+        genesis = market.registry.genesis(model_id, circuit_id)
+        proof = prove_input(
+            bundle,
+            system,
+            genesis.packed_input,
+            scratch / f"genesis-{circuit_id.hex()}.json",
+            progress=labelled(progress, lambda: "genesis"),
         )
+        verify_proof(bundle, proof)
+        with run_stage(progress, "activate with the genesis proof"):
+            receipt = market.registry.activate(
+                account, model_id, circuit_id, from_hex(proof.output), from_hex(proof.proof)
+            )
+        transactions.append(receipt.transaction)
+    return tuple(transactions)
 
 
-def plan_publication(
-    market: Market, publisher: str, bundle: Bundle, *, cache_dir: Path
-) -> tuple[list[DryRun], list[str]]:
-    """Say what `publish` would send from the chain's present state, without sending it.
-
-    Returns:
-        The transactions that can be simulated now, and in words the steps that depend on them.
+def check_batches(bundle: Bundle, batches: Sequence[Bundle]) -> None:
+    """Check that bundles are batches of one model, each of its own size.
 
     Raises:
-        UnsuitableCircuitError, CompileError, ChainError: see `publish`.
+        UnsuitableCircuitError: the first is no bundle for one input, or one of the others is of another
+            model, or weighs its inputs otherwise.
     """
-    class_for(bundle, is_local=market.chain.is_local)
-    artifact = compiled_verifier(bundle, cache_dir=cache_dir)
-    digest = digest_bytes(bundle.manifest.verifying_key)
-    for circuit_id, _ in market.router.find_by_key(digest, from_block=market.deployment.block):
-        commitment = commitment_of(bundle, circuit_id, bundle.manifest_cid)
-        model_id = market.registry.model_id(publisher, commitment)
-        status = market.registry.status_of(model_id)
-        if status is ModelStatus.PROVEN:
-            return [], [f"nothing: model {model_id:#066x} is PROVEN"]
-        if status is ModelStatus.REGISTERED:
-            return [], [f"activate model {model_id:#066x} with its genesis proof"]
-    deploy = Call(None, creation_code(artifact, ()), f"deploy the verifier of {bundle.manifest.name}")
-    return [dry_run(market.chain, deploy, publisher)], [
-        "deploy EzklVerifier over it",
-        "VerifierRouter.add the circuit",
-        f"ModelRegistry.register {bundle.manifest.name} with manifest {bundle.manifest_cid}",
-        "prove the input that the chain chooses, and ModelRegistry.activate",
-    ]
+    one = bundle.manifest
+    if one.batch != 1:
+        raise UnsuitableCircuitError(f"expected a bundle for one input first, found one for {one.batch}")
+    for manifest in (each.manifest for each in batches):
+        widths = manifest.layout.input_bytes, manifest.layout.output_bytes
+        same = (
+            manifest.files["onnx"].digest == one.files["onnx"].digest
+            and widths == (one.layout.input_bytes, one.layout.output_bytes)
+            and manifest.layout.input_count == manifest.batch * one.layout.input_count
+            and manifest.input_domain == one.input_domain
+            and manifest.param_visibility == one.param_visibility
+        )
+        if not same:
+            raise UnsuitableCircuitError(
+                f"expected a batch of {one.name}, found {manifest.name} for {manifest.batch} inputs "
+                "of another model, width, domain or kind of weights",
+                hint="make the batch from the model's own bundle",
+            )
+
+
+def _declare_lineage(
+    market: Market, account: LocalAccount, model_id: int, listing: Listing, progress: Progress
+) -> None:
+    """Declare the parents; only possible before the model is PROVEN."""
+    if not listing.parents or market.lineage.parents_of(model_id):
+        return
+    with run_stage(progress, "declare the lineage"):
+        market.lineage.declare(account, model_id, listing.parents, listing.max_total_ppm)
+
+
+def refuse_taken_circuits(
+    market: Market, model_id: int | None, circuit_ids: Sequence[bytes], name: str
+) -> None:
+    """Check that no other model is PROVEN with one of these circuits.
+
+    Args:
+        market: the chain and its contracts.
+        model_id: the model that may be; None if there is none yet.
+        circuit_ids: of the model.
+        name: of the model, for people.
+
+    Raises:
+        RegistryError: another model is.
+    """
+    for circuit_id in circuit_ids:
+        taken = market.registry.proven_model_of(circuit_id)
+        if taken is not None and taken != model_id:
+            raise RegistryError(
+                f"expected a circuit of its own for {name}, found model {taken:#066x} proven with it",
+                hint="the same model is published already: use it, or change the model",
+            )

@@ -2,7 +2,9 @@
 pragma solidity 0.8.37;
 
 import {IProofVerifier} from "verifier_contracts/src/IProofVerifier.sol";
+import {ISharedKeyVerifier} from "verifier_contracts/src/ISharedKeyVerifier.sol";
 import {CircuitSpec, VerifierClass} from "verifier_contracts/src/IVerifierRouter.sol";
+import {TensorLayout} from "verifier_contracts/src/TensorLayout.sol";
 
 /// @notice Stands for EZKL's generated verifier: answers 1 to exactly the calldata it was told of, reverts empty
 ///         to all else, or misbehaves as told.
@@ -37,6 +39,46 @@ contract Halo2Yes {
     }
 }
 
+/// @notice Stands for EZKL's reusable verifier: knows the keys it was told of, answers to exactly the calldata it was
+///         told of, or misbehaves as told.
+contract Halo2ReusableDouble {
+    mapping(bytes32 digest => bool) public isRegistered;
+    uint256 public registrations;
+    bytes32 private _expected;
+    bytes32 private _digest;
+    bytes private _answer;
+    bool private _lies;
+    bytes32 private _registeredAs;
+
+    function registerVka(bytes32[] memory key) external returns (bytes32 digest) {
+        digest = keccak256(abi.encodePacked(key));
+        isRegistered[digest] = true;
+        ++registrations;
+        if (_registeredAs != 0) return _registeredAs;
+    }
+
+    function registerAs(bytes32 digest) external {
+        _registeredAs = digest;
+    }
+
+    function expect(bytes memory call_, bytes32 digest) external {
+        _expected = keccak256(call_);
+        _digest = digest;
+    }
+
+    function lie(bytes memory answer) external {
+        _lies = true;
+        _answer = answer;
+    }
+
+    fallback(bytes calldata call_) external returns (bytes memory) {
+        if (_lies) return _answer;
+        if (keccak256(call_) != _expected || !isRegistered[_digest]) revert();
+        // As EZKL's, the third value does not decode.
+        return abi.encodePacked(uint256(1), _digest, type(uint256).max, uint256(7));
+    }
+}
+
 /// @notice Loops until its gas is gone.
 contract Halo2Burner {
     fallback() external {
@@ -65,6 +107,7 @@ contract TripleVerifier is IProofVerifier {
         JUNK,
         BURNS_GAS,
         LONG_REASON,
+        HUGE_ANSWER,
         ACCEPTS_ALL
     }
 
@@ -94,10 +137,42 @@ contract TripleVerifier is IProofVerifier {
                 revert(0, 100000)
             }
         }
+        if (mood == Mood.HUGE_ANSWER) {
+            assembly {
+                return(0, 100000)
+            }
+        }
         while (mood == Mood.BURNS_GAS) {}
         if (mood == Mood.ACCEPTS_ALL) return;
         if (_accepted[context] != keccak256(abi.encode(input, output, proof))) revert TripleRefused(context);
     }
+}
+
+/// @notice What clones of a shared verifier would say, each as it was told; accepts every proof.
+contract SharedKeyDouble is ISharedKeyVerifier {
+    bytes32 public verifyingKeyDigest;
+    bytes32 public weightCommitment;
+    TensorLayout private _tensors;
+    bytes32[10] private _constants;
+
+    function pin(bytes32 keyDigest, bytes32 weights, TensorLayout memory tensors, bytes32[10] memory constants)
+        external
+    {
+        verifyingKeyDigest = keyDigest;
+        weightCommitment = weights;
+        _tensors = tensors;
+        _constants = constants;
+    }
+
+    function tensorLayout() external view returns (TensorLayout memory) {
+        return _tensors;
+    }
+
+    function ceremonyConstants() external view returns (bytes32[10] memory) {
+        return _constants;
+    }
+
+    function verify(bytes32, bytes calldata, bytes calldata, bytes calldata) external view {}
 }
 
 /// @notice An adapter without context, as EZKL's is: accepts one triple for any job and payee.

@@ -79,6 +79,18 @@ def gen_witness(compiled: str, elements: list[int], witness: str) -> dict[str, A
     return _summary(found)
 
 
+def weight_points(compiled: str, elements: list[int], verifying_key: str, srs: str) -> list[str]:
+    """Return the commitments to a circuit's weights, 64 bytes (x, y) each, as hexadecimal."""
+    found = _ezkl().gen_witness(_graph_input(elements), compiled, None, verifying_key, srs)
+    groups = (found.get("processed_params") or {}).get("polycommit") or []
+    return [_coordinate(point.x) + _coordinate(point.y) for group in groups for point in group]
+
+
+def _coordinate(text: str) -> str:
+    """Turn EZKL's little-endian hexadecimal into the big-endian one of proofs."""
+    return bytes.fromhex(text)[::-1].hex()
+
+
 def forward(compiled: str, inputs: Tensors) -> list[dict[str, Any]]:
     """Return, for each input, the outputs and lookup range, or why it has no witness."""
     return [_forward_one(compiled, elements) for elements in inputs]
@@ -151,6 +163,7 @@ CALLS: dict[str, Callable[..., Any]] = {
         gen_srs,
         setup,
         gen_witness,
+        weight_points,
         forward,
         mock,
         prove,

@@ -141,6 +141,39 @@ def gen_witness(
     return _passage(answer.value)
 
 
+def weight_points(
+    compiled: Path,
+    elements: Sequence[int],
+    *,
+    verifying_key: Path,
+    srs: Path,
+    options: ChildOptions = DEFAULT_OPTIONS,
+) -> tuple[bytes, ...]:
+    """Return the commitments to a circuit's weights; none where they are not committed.
+
+    Args:
+        compiled: the compiled circuit.
+        elements: any input that has a witness.
+        verifying_key: its key.
+        srs: the SRS that the key was made with.
+        options: limits, progress, verbosity.
+
+    Returns:
+        64 bytes each: x and y, big-endian.
+
+    Raises:
+        WitnessError: the input has no witness.
+    """
+    arguments = {
+        "compiled": str(compiled),
+        "elements": [int(element) for element in elements],
+        "verifying_key": str(verifying_key),
+        "srs": str(srs),
+    }
+    answer = call_ezkl("weight_points", arguments, raises=WitnessError, options=options)
+    return tuple(bytes.fromhex(point) for point in answer.value)
+
+
 def forward(
     compiled: Path, inputs: NDArray[np.int64], *, options: ChildOptions = DEFAULT_OPTIONS
 ) -> list[Passage]:

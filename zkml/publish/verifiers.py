@@ -1,0 +1,176 @@
+"""A bundle's verifier of either kind: made from its key, measured, deployed and pinned."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from eth_account.signers.local import LocalAccount
+
+from circuits.bundle import Bundle
+from circuits.ceremony_constants import ceremony_constants
+from circuits.port import ProofSystem
+from circuits.sample import prove_sample
+from circuits.stages import run_stage
+from circuits.verifier_source import shared_key, shared_verifier_source, verifier_source
+from verifier_contracts.artifacts import ContractArtifact
+from verifier_contracts.codegen import compile_shared_verifier, compile_verifier
+from verifier_contracts.deploy_verifier import PinnedCircuit, VerifierTerms, deploy_verifier
+from verifier_contracts.expected_verifier import ExpectedVerifier
+from verifier_contracts.gas_limit import measured_gas_limit
+from verifier_contracts.shared_key import SharedKey
+from verifier_contracts.shared_verifier import add_shared_circuit, deploy_shared_verifier
+from zkml.core.digests import digest_bytes
+from zkml.core.identifiers import VerifierClass, proof_system_id
+from zkml.core.progress import Progress, silent
+from zkml.errors import UnsuitableCircuitError, VerifierMismatchError
+from zkml.publish.listing import VerifierChoice
+from zkml.wiring import Market
+
+
+@dataclass(frozen=True, slots=True)
+class MadeVerifier:
+    """A bundle's verifier, compiled, and what its code and key have to be on chain."""
+
+    artifact: ContractArtifact
+    expected: ExpectedVerifier
+
+
+def make_verifier(bundle: Bundle, choice: VerifierChoice, *, cache_dir: Path) -> MadeVerifier:
+    """Generate and compile a bundle's verifier.
+
+    Args:
+        bundle: opened with `circuits.verifier_source.SOURCE_ROLES` at least.
+        choice: which kind.
+        cache_dir: folder of compiled verifiers.
+
+    Raises:
+        CompileError, ToolchainError: it cannot be generated or compiled.
+        VerifierMismatchError: the key is of another ceremony than the bundle's SRS.
+    """
+    manifest = bundle.manifest
+    if choice == "generated":
+        artifact = compile_verifier(verifier_source(bundle), cache_dir=cache_dir)
+        key, digest = None, digest_bytes(manifest.verifying_key)
+    else:
+        artifact = compile_shared_verifier(shared_verifier_source(bundle), cache_dir=cache_dir)
+        key = SharedKey.parse(shared_key(bundle))
+        digest = key.digest
+        if key.ceremony_constants != ceremony_constants(bundle.file("verification_srs")):
+            raise VerifierMismatchError(
+                f"expected a key of the ceremony {manifest.srs.name}, found one of another",
+                hint="rebuild the bundle",
+            )
+    expected = ExpectedVerifier(
+        code=artifact.runtime_code,
+        layout=manifest.tensor_layout,
+        weight_commitment=manifest.weight_commitment,
+        key_digest=digest,
+        key=key,
+    )
+    return MadeVerifier(artifact, expected)
+
+
+def class_for(bundle: Bundle, *, is_local: bool, is_audited: bool = False) -> int:
+    """Return the class under which a verifier of this bundle may be added.
+
+    Args:
+        bundle: whose SRS decides.
+        is_local: whether the chain's id is a local one.
+        is_audited: whether its code is shared and on the list of audited verifiers.
+
+    Raises:
+        UnsuitableCircuitError: an insecure SRS, and the chain is not a local one.
+    """
+    if bundle.manifest.srs.secure:
+        return VerifierClass.CEREMONY if is_audited else VerifierClass.UNVOUCHED
+    if not is_local:
+        raise UnsuitableCircuitError(
+            f"expected a ceremony's SRS, found {bundle.manifest.srs.name}: whoever made it can forge proofs",
+            hint="import the ceremony's file and compile again; an insecure SRS works on local chains only",
+        )
+    return VerifierClass.LOCAL
+
+
+def pin_circuit(
+    market: Market,
+    account: LocalAccount,
+    bundle: Bundle,
+    system: ProofSystem,
+    choice: VerifierChoice,
+    *,
+    cache_dir: Path,
+    scratch: Path,
+    progress: Progress = silent,
+) -> PinnedCircuit:
+    """Make the bundle's verifier, deploy what the chain does not have, and add the circuit.
+
+    Args:
+        market: the chain and its contracts.
+        account: who pays for gas.
+        bundle: opened with all roles.
+        system: the bundle's proof system.
+        choice: which kind of verifier.
+        cache_dir: folder of compiled verifiers; where the shared one stands is remembered there too.
+        scratch: folder for a sample's witness.
+        progress: hears of every step.
+
+    Raises:
+        UnsuitableCircuitError: see `class_for`.
+        CompileError, ToolchainError: the verifier cannot be generated or compiled.
+        ProofRejectedError: the verifier refuses a true proof of this circuit.
+        ChainError: see `transactions.send`.
+    """
+    class_for(bundle, is_local=market.chain.is_local)
+    with run_stage(progress, "generate and compile the verifier"):
+        made = make_verifier(bundle, choice, cache_dir=cache_dir)
+    # The sample also shows that code and adapter accept what this circuit proves, while it still costs
+    # nothing to learn that they do not.
+    gas_limit = measured_gas_limit(
+        made.expected,
+        lambda: prove_sample(bundle, system, scratch=scratch, progress=progress),
+        cache_dir=cache_dir,
+    )
+    with run_stage(progress, "deploy the verifier, add the circuit"):
+        if choice == "shared":
+            return _add_shared(market, account, bundle, made, gas_limit, folder=cache_dir)
+        verifier_class = class_for(bundle, is_local=market.chain.is_local)
+        return deploy_verifier(
+            market.chain,
+            account,
+            market.router,
+            made.artifact,
+            terms_for(bundle, made.expected, gas_limit, verifier_class),
+            from_block=market.deployment.block,
+        )
+
+
+def terms_for(
+    bundle: Bundle, expected: ExpectedVerifier, gas_limit: int, verifier_class: int
+) -> VerifierTerms:
+    """Return what a bundle's circuit is pinned to, besides code."""
+    manifest = bundle.manifest
+    return VerifierTerms(
+        layout=manifest.tensor_layout,
+        domain=manifest.input_domain,
+        verifying_key_digest=expected.key_digest,
+        proof_system_id=proof_system_id(manifest.proof_system),
+        gas_limit=gas_limit,
+        verifier_class=verifier_class,
+        weight_commitment=manifest.weight_commitment,
+    )
+
+
+def _add_shared(
+    market: Market,
+    account: LocalAccount,
+    bundle: Bundle,
+    made: MadeVerifier,
+    gas_limit: int,
+    *,
+    folder: Path,
+) -> PinnedCircuit:
+    assert made.expected.key is not None  # made for the shared verifier
+    shared = deploy_shared_verifier(market.chain, account, made.artifact, folder=folder)
+    is_audited = market.admin.is_audited(shared.implementation_code_hash)
+    verifier_class = class_for(bundle, is_local=market.chain.is_local, is_audited=is_audited)
+    terms = terms_for(bundle, made.expected, gas_limit, verifier_class)
+    return add_shared_circuit(account, market.router, shared, made.expected.key, terms)[0]

@@ -66,7 +66,7 @@ def request_of(market, tab, *, prover_fee=10, extra=0, nonce=0, seconds=LENGTH):
     )
 
 
-def settle(market, request, signature, *, packed_input=INPUT, sender=STRANGER):
+def settle(market, request, signature, *, packed_input=INPUT, sender=PROVER):
     tensors = (packed_input, OUTPUT, PROOF)
     market.send(sender, "manager", "settleSigned", tuple(request), signature, *tensors)
 

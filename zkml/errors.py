@@ -30,6 +30,7 @@
       - DomainError
     + ProverLimitError
     + BackendError
+    + GpuError
   x VerificationError
     + ProofRejectedError
     + InstanceMismatchError
@@ -60,6 +61,11 @@
     + ProverRefusedError
     + StakeError
     + TabRefusedError
+  x ServiceError
+    + ServiceUnreachableError
+    + ServiceBusyError
+    + RequestRefusedError
+    + PaymentRequiredError
 
 A message says what was expected, what was found and where, on one line, in lower case and without a
 full stop; the hint says the next step. Mistakes of the programmer stay TypeError, ValueError and
@@ -298,6 +304,12 @@ class BackendError(ProvingError):
     code = "ZK-PRV-005"
 
 
+class GpuError(ProvingError):
+    """A GPU was asked for, and none did the work."""
+
+    code = "ZK-PRV-006"
+
+
 # --- verdicts -----------------------------------------------------------------------------------
 
 
@@ -491,3 +503,38 @@ class TabRefusedError(MarketError):
     """The tab is not open, has too little left, or does not allow the request."""
 
     code = "ZK-MKT-008"
+
+
+# --- services over HTTP -------------------------------------------------------------------------
+
+
+class ServiceError(ZkmlError):
+    """A prover node's HTTP API did not do what was asked of it."""
+
+    code = "ZK-SVC-001"
+
+
+class ServiceUnreachableError(ServiceError):
+    """It does not answer, or answers with something else than its protocol."""
+
+    code = "ZK-SVC-002"
+    retryable = True
+
+
+class ServiceBusyError(ServiceError):
+    """It has too much to do now, or takes no new work."""
+
+    code = "ZK-SVC-003"
+    retryable = True
+
+
+class RequestRefusedError(ServiceError):
+    """It refuses the request; asking again changes nothing."""
+
+    code = "ZK-SVC-004"
+
+
+class PaymentRequiredError(ServiceError):
+    """It asks for a payment that was not offered, or for another one."""
+
+    code = "ZK-SVC-005"

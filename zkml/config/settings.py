@@ -27,6 +27,7 @@ class ChainSettings:
     timeout_seconds: float = setting(20.0, "longest wait for one answer of the endpoint")
     receipt_timeout_seconds: float = setting(180.0, "longest wait for a transaction to be mined")
     max_fee_gwei: float = setting(500.0, "most to pay for one gas, whatever the endpoint suggests")
+    replace_seconds: float = setting(45.0, "a node's transaction that waits longer is sent again for more")
     accepted_classes: tuple[str, ...] = setting(
         ("ceremony",), "verifier classes to trust: ceremony, unvouched; local is added on local chain ids"
     )
@@ -56,6 +57,51 @@ class ProverSettings:
     time_limit_seconds: float = setting(1800.0, "longest run of one proving process")
     margin_seconds: float = setting(20.0, "time that must be left between a proof's end and the deadline")
     input_limit_bytes: int = setting(1048576, "largest packed input the node fetches by content address")
+    workers: int = setting(1, "proofs made at once")
+    settlers: int = setting(4, "finished proofs that are checked, settled and confirmed at once")
+    ray_address: str = setting("", "Ray cluster that runs witness and prove; empty for this machine alone")
+    cost_per_hour: int = setting(0, "what an hour of proving costs, in the payment token's smallest unit")
+    profit_percent: float = setting(20.0, "what `prover calibrate` adds to the cost when it proposes a fee")
+    units_per_ether: int = setting(
+        0, "what one ether is worth in the payment token's smallest unit; 0 leaves gas out of the profit"
+    )
+    journal_url: str = setting("", "database of the journal; empty for a SQLite file in the home")
+    fast_key_dir: str = setting("", "memory file system for proving keys, e.g. /dev/shm/zkml; empty for none")
+    gpu_binary: str = setting("", "EZKL's own GPU build; empty for the CPU package")
+    require_gpu: bool = setting(default=False, doc="refuse to prove where no GPU does the work")
+    admin_host: str = setting("127.0.0.1", "where metrics and health are served")
+    admin_port: int = setting(0, "port of metrics and health; 0 for none")
+    log_format: str = setting("text", "log lines as text or json")
+    drain_seconds: float = setting(3600.0, "longest wait for claimed jobs when the node is asked to stop")
+
+
+@dataclass(frozen=True, slots=True)
+class ApiSettings:
+    """The HTTP API of a prover node, where clients pay on tabs."""
+
+    host: str = setting("127.0.0.1", "where the API listens; a proxy with TLS stands before a public one")
+    port: int = setting(0, "port of the API; 0 for none")
+    public_url: str = setting("", "endpoint to write into the prover registry, https:// but on local chains")
+    prover_fee: int = setting(0, "fee for one request on a tab; never below prover.min_fee")
+    max_body_bytes: int = setting(4194304, "largest body of a request")
+    requests_per_minute: int = setting(120, "requests that one address may send in a minute")
+    max_waiting: int = setting(16, "paid requests that wait for a proof; beyond it clients are told to wait")
+    timeout_seconds: float = setting(600.0, "longest that a request is held open for its proof")
+    settle_margin_seconds: float = setting(
+        120.0, "time left between a proof's predicted end and a signed request's expiry"
+    )
+    keep_hours: float = setting(24.0, "how long an answer can be asked for again")
+
+
+@dataclass(frozen=True, slots=True)
+class ClientSettings:
+    """A client of prover nodes."""
+
+    node: str = setting("", "prover node to ask; empty to look one up in the prover registry")
+    tab_amount: int = setting(10000000, "what a new tab reserves, in the payment token's smallest unit")
+    tab_hours: float = setting(24.0, "how long a new tab stays open")
+    http_timeout_seconds: float = setting(20.0, "longest wait for one answer of a prover node")
+    max_response_bytes: int = setting(16777216, "largest answer to read from a prover node")
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,9 +115,17 @@ class Settings:
     chain: ChainSettings = field(default_factory=ChainSettings)
     keys: KeySettings = field(default_factory=KeySettings)
     prover: ProverSettings = field(default_factory=ProverSettings)
+    api: ApiSettings = field(default_factory=ApiSettings)
+    client: ClientSettings = field(default_factory=ClientSettings)
 
 
-SECTIONS: dict[str, type] = {"chain": ChainSettings, "keys": KeySettings, "prover": ProverSettings}
+SECTIONS: dict[str, type] = {
+    "chain": ChainSettings,
+    "keys": KeySettings,
+    "prover": ProverSettings,
+    "api": ApiSettings,
+    "client": ClientSettings,
+}
 """Tables of `zkml.toml`; `home` stands above them."""
 
 SECRET_VARIABLES = ("ZKML_PRIVATE_KEY",)

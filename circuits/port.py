@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from circuits.bundle import Bundle
+from circuits.measurements import Measured
 from circuits.srs import SrsStore
 from zkml.core.progress import Progress, silent
 from zkml.core.records import ProofFile
@@ -77,21 +78,35 @@ class WitnessResult:
         output: packed output that a proof will carry.
         path: the witness file; never leaves the node.
         wall_seconds: how long it took.
+        peak_rss_bytes: resident memory it used at most; 0 when it was read back.
     """
 
     input: bytes
     output: bytes
     path: Path
     wall_seconds: float
+    peak_rss_bytes: int = 0
 
 
 @dataclass(frozen=True, slots=True)
 class ProofResult:
-    """A proof, and what it cost."""
+    """A proof, and what it cost.
+
+    Attributes:
+        proof: the portable proof.
+        wall_seconds: how long it took.
+        peak_rss_bytes: resident memory it used at most.
+        device: `cpu` or `gpu`, as the device's counters say.
+        gpu_peak_bytes: device memory it was seen to use at most.
+        note: why it was not made where it was meant to be; empty when all is as it should be.
+    """
 
     proof: ProofFile
     wall_seconds: float
     peak_rss_bytes: int
+    device: str = "cpu"
+    gpu_peak_bytes: int = 0
+    note: str = ""
 
 
 class ProofSystem(Protocol):
@@ -176,6 +191,26 @@ class ProofSystem(Protocol):
 
     def expected_prove_seconds(self, bundle: Bundle) -> float | None:
         """Return how long a proof should take on this machine, or None when nobody knows yet."""
+
+    def measured(self, bundle: Bundle, stage: str) -> Measured | None:
+        """Return what `witness` or `prove` took on this machine, or None when it never ran here."""
+
+    def forget_measured(self, bundle: Bundle) -> None:
+        """Forget what a bundle's stages took on this machine."""
+
+    def check_device(self, bundle: Bundle) -> str:
+        """Check that what this system was told to prove with is there.
+
+        Returns:
+            Why proofs will not be made where they were meant to be; empty when all is as it should be.
+
+        Raises:
+            ToolchainError: a program is missing, or is not of the bundle's version.
+            GpuError: a GPU is required, and there is none.
+        """
+
+    def close(self) -> None:
+        """End processes that wait for work; doing it again changes nothing."""
 
     def quantize_input(self, bundle: Bundle, values: NDArray[Any] | Sequence[float]) -> bytes:
         """Pack one real input for a circuit.

@@ -12,6 +12,11 @@ from zkml.core.tensors import expand_input
 _SEED = bytes(32)
 
 
+def sample_input(bundle: Bundle) -> bytes:
+    """Return a packed input of the circuit's domain, the same one each time."""
+    return expand_input(_SEED, bundle.manifest.tensor_layout, bundle.manifest.input_domain)
+
+
 def prove_sample(
     bundle: Bundle, system: ProofSystem, *, scratch: Path, progress: Progress = silent
 ) -> ProofFile:
@@ -26,7 +31,10 @@ def prove_sample(
     Raises:
         ProvingError, StorageError: a step failed.
     """
-    packed = expand_input(_SEED, bundle.manifest.tensor_layout, bundle.manifest.input_domain)
     return prove_input(
-        bundle, system, packed, scratch / "sample.json", progress=labelled(progress, lambda: "sample")
+        bundle,
+        system,
+        sample_input(bundle),
+        scratch / "sample.json",
+        progress=labelled(progress, lambda: "sample"),
     )

@@ -4,6 +4,7 @@ from pathlib import Path
 
 from circuits.measurements import Measurements
 from circuits.port import ProofSystem
+from circuits.proving_machine import PLAIN_MACHINE, ProvingMachine
 from zkml.adapters.process.child import Limits
 from zkml.errors import CircuitError
 
@@ -17,6 +18,7 @@ def open_system(
     limits: Limits | None = None,
     measurements: Path | None = None,
     verbose: bool = False,
+    machine: ProvingMachine = PLAIN_MACHINE,
 ) -> ProofSystem:
     """Return a proof system, importing it only now.
 
@@ -25,16 +27,17 @@ def open_system(
         limits: memory and time of each child process; generous defaults when None.
         measurements: file that remembers how long stages take; in memory when None.
         verbose: pass the system's own warnings on to stderr.
+        machine: what proofs may use on this machine. `close` the system when it has spares.
 
     Raises:
         CircuitError: no such system.
+        GpuError: a GPU is required, and no program is named that uses one.
     """
     if name not in NAMES:
         raise CircuitError(
             f"expected a proof system among {', '.join(NAMES)}, found {name!r:.40}",
             hint="a newer zkml may know it",
         )
-    from circuits.ezkl.system import EzklSystem  # noqa: PLC0415 each system is imported only when it is asked for
-    from zkml.adapters.ezkl.process import DEFAULT_LIMITS  # noqa: PLC0415
+    from circuits.ezkl.system import open_ezkl  # noqa: PLC0415 each system is imported only when it is asked for
 
-    return EzklSystem(limits or DEFAULT_LIMITS, Measurements(measurements), verbose=verbose)
+    return open_ezkl(limits, Measurements(measurements), verbose=verbose, machine=machine)

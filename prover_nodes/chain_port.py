@@ -1,6 +1,7 @@
 """The market and one account's transactions, over the bindings of the contracts."""
 
 from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager
 
 from eth_account.signers.local import LocalAccount
 
@@ -8,13 +9,15 @@ from marketplace.events import JobClaimed, JobReclaimed
 from prover_nodes.ports import CollateralTerms, FoundMove
 from registry.provers import Stake
 from verifier_contracts.bindings import contract_errors
-from zkml.adapters.evm import transactions
-from zkml.adapters.evm.answers import TransactionReceipt
+from zkml.adapters.evm import replacement, transactions
+from zkml.adapters.evm.answers import Block, TransactionReceipt
+from zkml.adapters.evm.gas import expected_price_wei
 from zkml.adapters.evm.rpc import Chain
 from zkml.adapters.evm.transactions import Call, SignedTransaction
 from zkml.core.identifiers import CircuitSpec
 from zkml.core.job_machine import JobFacts
 from zkml.core.records import JobRequest
+from zkml.errors import ChainError, RpcError
 from zkml.wiring import Market
 
 _Claim = JobClaimed | JobReclaimed
@@ -23,14 +26,16 @@ _Claim = JobClaimed | JobReclaimed
 class ChainMarket:
     """Implements `prover_nodes.ports.Market`."""
 
-    def __init__(self, market: Market, account: str) -> None:
+    def __init__(self, market: Market, account: str, *, endpoint: str = "") -> None:
         """Bind it.
 
         Args:
             market: the chain and its contracts.
             account: the prover's address, checksummed.
+            endpoint: where clients reach it, for its registration; may be empty.
         """
         self._market = market
+        self._endpoint = endpoint
         self._manager = market.manager
         self._chain = market.chain
         self._terms: CollateralTerms | None = None
@@ -51,9 +56,21 @@ class ChainMarket:
         """Return the height of the latest block."""
         return self._chain.height()
 
+    def block(self, number: int | None = None) -> Block:
+        """Return the head of a block, the latest one's when None; see `Chain.block`."""
+        return self._chain.block("latest" if number is None else number)
+
     def now(self) -> int:
         """Return chain time in seconds."""
         return self._chain.now()
+
+    def time_of_block(self, number: int) -> int:
+        """Return the time of a block in seconds."""
+        return self._chain.block(number).timestamp
+
+    def gas_price_wei(self) -> int:
+        """Return what one gas costs now, tip included."""
+        return expected_price_wei(self._chain)
 
     def requests(self, from_block: int, to_block: int) -> Iterator[JobRequest]:
         """Yield the jobs opened in a range of blocks; see `JobEvents.requests`."""
@@ -127,8 +144,8 @@ class ChainMarket:
         return self._market.token.allowance(self.account, self._market.provers.address)
 
     def plan_register(self, proof_systems: Sequence[bytes]) -> Call:
-        """Return the call that registers this account as a prover of these systems, with no endpoint."""
-        return self._market.provers.contract.plan("register", "", list(proof_systems))
+        """Return the call that registers this account as a prover of these systems, with its endpoint."""
+        return self._market.provers.contract.plan("register", self._endpoint, list(proof_systems))
 
     def plan_approve(self, amount: int) -> Call:
         """Return the call that lets the prover registry take exactly `amount`."""
@@ -161,16 +178,43 @@ class ChainTransactions:
     def __init__(self, chain: Chain, account: LocalAccount) -> None:
         self._chain = chain
         self._account = account
+        self.account = str(account.address)
+
+    def hold(self) -> AbstractContextManager[None]:
+        """Return the account's sending lock; see `SendingLock.hold`."""
+        return self._chain.sending_lock.hold(self._chain.chain_id, self.account)
+
+    def spent_nonce(self) -> int:
+        """Return how many transactions of the account are mined."""
+        return self._chain.nonce(self.account, "latest")
+
+    def next_nonce(self) -> int:
+        """Return how many transactions of the account are mined or wait."""
+        return self._chain.nonce(self.account)
 
     def simulate(self, call: Call) -> None:
         """Run a call at the head of the chain; see `transactions.simulate`."""
         with contract_errors():
             transactions.simulate(self._chain, call, self._account.address)
 
-    def sign(self, call: Call) -> SignedTransaction:
+    def sign(self, call: Call, *, nonce: int) -> SignedTransaction:
         """Simulate and sign; see `transactions.sign`."""
         with contract_errors():
-            return transactions.sign(self._chain, self._account, call)
+            return transactions.sign(self._chain, self._account, call, nonce=nonce)
+
+    def outbid(self, signed: SignedTransaction) -> SignedTransaction | None:
+        """Sign the same for more gas; see `replacement.outbid`."""
+        return replacement.outbid(self._chain, self._account, signed)
+
+    def refusal(self, signed: SignedTransaction) -> str:
+        """Return why a signed transaction would be refused now, or an empty string."""
+        try:
+            transactions.simulate(self._chain, replacement.call_of(signed), self.account)
+        except RpcError:
+            raise
+        except ChainError as error:
+            return error.message
+        return ""
 
     def broadcast(self, signed: SignedTransaction) -> None:
         """Give a signed transaction to the node; see `transactions.broadcast`."""

@@ -1,35 +1,44 @@
 """A circuit this node can prove, over a bundle and its proof system."""
 
 import contextlib
+import threading
 from pathlib import Path
 
 from circuits.bundle import Bundle
-from circuits.port import ProofSystem, WitnessResult
-from circuits.sample import prove_sample
+from circuits.measurements import Measured
+from circuits.port import ProofSystem
+from circuits.sample import sample_input
 from circuits.verification import verify_proof
 from circuits.verifier_source import shared_key, shared_verifier_source, verifier_source
+from prover_nodes.observer import Observer, SilentObserver
+from prover_nodes.workers.local import LocalWorker
+from prover_nodes.workers.port import Proved, Worker
 from verifier_contracts.codegen import compile_shared_verifier, compile_verifier
 from verifier_contracts.expected_verifier import ExpectedVerifier
 from verifier_contracts.gas_limit import least_gas_limit, measured_gas_limit
 from verifier_contracts.shared_key import SharedKey
 from zkml.adapters.process.child import Limits
-from zkml.core.digests import digest_bytes, keccak256
+from zkml.core.digests import Digest, digest_bytes
 from zkml.core.identifiers import proof_system_id
-from zkml.core.progress import Progress
+from zkml.core.progress import Progress, labelled
 from zkml.core.records import ProofFile, to_hex
 from zkml.core.tensors import InputDomain, TensorLayout
-from zkml.errors import CircuitError, InstanceMismatchError, StorageError, ToolchainError, WitnessError
+from zkml.errors import CircuitError, InstanceMismatchError, ToolchainError
 
 
 class BundleCircuit:
-    """Implements `prover_nodes.ports.Circuit`.
-
-    The witness file is private and stays below `work`, which only its owner may enter, until the proof is
-    made. Losing it costs nothing: it is computed again.
-    """
+    """Implements `prover_nodes.ports.Circuit`; threads may use it at once."""
 
     def __init__(
-        self, bundle: Bundle, system: ProofSystem, *, work: Path, verifiers: Path, limits: Limits
+        self,
+        bundle: Bundle,
+        system: ProofSystem,
+        *,
+        work: Path,
+        verifiers: Path,
+        limits: Limits,
+        observer: Observer | None = None,
+        worker: Worker | None = None,
     ) -> None:
         """Use a bundle whose files were just checked.
 
@@ -39,12 +48,15 @@ class BundleCircuit:
             work: directory for witnesses.
             verifiers: folder of compiled verifiers.
             limits: memory and time of the verifying process.
+            observer: hears of each proof.
+            worker: who computes and proves; this machine when None.
         """
         self._bundle = bundle
-        self._system = system
-        self._work = work
         self._verifiers = verifiers
         self._limits = limits
+        self._observer: Observer = observer or SilentObserver()
+        self._worker: Worker = worker or LocalWorker(bundle, system, work)
+        self._making = threading.RLock()
         self._expected: dict[bytes, ExpectedVerifier] = {}
         self._shared_key: SharedKey | None = None
         self._tried_shared_key = False
@@ -54,54 +66,102 @@ class BundleCircuit:
         self.layout: TensorLayout = bundle.manifest.tensor_layout
         self.domain: InputDomain = bundle.manifest.input_domain
         self.proof_system_id = proof_system_id(bundle.manifest.proof_system)
+        self.label = f"{self.name}@{self.verifying_key_digest.hex()[:8]}"
+        self.circuit_digest: Digest = bundle.manifest.circuit
 
     def shared_key_digest(self) -> bytes | None:
         """Return the digest of the key that the shared verifier takes; None where it cannot be made here."""
-        if not self._tried_shared_key:
-            self._tried_shared_key = True
-            with contextlib.suppress(CircuitError, ToolchainError):
-                self._shared_key = SharedKey.parse(shared_key(self._bundle))
+        with self._making:
+            if not self._tried_shared_key:
+                self._tried_shared_key = True
+                with contextlib.suppress(CircuitError, ToolchainError):
+                    self._shared_key = SharedKey.parse(shared_key(self._bundle))
         return None if self._shared_key is None else self._shared_key.digest
 
     def expected_verifier(self, key_digest: bytes) -> ExpectedVerifier:
         """Return what the verifier has to be; generated once a process, compiled once a machine."""
-        if key_digest not in self._expected:
-            self._expected[key_digest] = self._make_verifier(key_digest)
-        return self._expected[key_digest]
+        with self._making:
+            if key_digest not in self._expected:
+                self._expected[key_digest] = self._make_verifier(key_digest)
+            return self._expected[key_digest]
 
     def least_gas_limit(self, key_digest: bytes, *, progress: Progress) -> int:
         """Return the least gas limit that suffices; proves a sample where it was not measured before."""
         measured = measured_gas_limit(
             self.expected_verifier(key_digest),
-            lambda: prove_sample(self._bundle, self._system, scratch=self._work, progress=progress),
+            lambda: self._prove_sample(progress),
             cache_dir=self._verifiers,
         )
         return least_gas_limit(measured)
 
+    def measured(self, stage: str) -> Measured | None:
+        """Return what `witness` or `prove` took where it is done, or None when it never ran there."""
+        return self._worker.measured(stage)
+
+    def forget_measured(self) -> None:
+        """Forget what the stages took where they are done."""
+        self._worker.forget_measured()
+
+    def measure_once(self, *, progress: Progress) -> Proved:
+        """Make and check one proof of a sample, whose figures are remembered.
+
+        Raises:
+            ProvingError: it could not be made.
+            VerificationError: it does not hold.
+        """
+        packed = sample_input(self._bundle)
+        computed = self._worker.witness(packed, progress=progress)
+        made = self.prove_any(packed, progress=progress)
+        self.verify(packed, computed.output, made.proof)
+        return made
+
     def expected_prove_seconds(self) -> float | None:
         """Return how long a proof should take here, or None when nobody knows yet."""
-        return self._system.expected_prove_seconds(self._bundle)
+        found = self.measured("prove")
+        return None if found is None else found.seconds
+
+    def expected_witness_seconds(self) -> float | None:
+        """Return how long a witness should take here, or None when nobody knows yet."""
+        found = self.measured("witness")
+        return None if found is None else found.seconds
+
+    def expected_peak_bytes(self) -> int | None:
+        """Return the resident memory that a proof should need here, or None when nobody looked."""
+        found = self.measured("prove")
+        return None if found is None else found.peak_bytes
 
     def witness(self, packed_input: bytes, *, progress: Progress) -> tuple[bytes, float]:
-        """Compute the circuit on an input; see `ProofSystem.witness`."""
-        made = self._witness(packed_input, progress)
-        return made.output, made.wall_seconds
+        """Compute the circuit on an input; see `Worker.witness`."""
+        made = self._worker.witness(packed_input, progress=progress)
+        return made.output, made.seconds
 
     def prove(self, packed_input: bytes, packed_output: bytes, *, progress: Progress) -> tuple[bytes, float]:
-        """Prove that the circuit maps this input to this output; see `ProofSystem.prove`."""
-        try:
-            witness = self._system.load_witness(self._bundle, packed_input, self._witness_path(packed_input))
-        except WitnessError:
-            witness = self._witness(packed_input, progress)
-        made = self._system.prove(self._bundle, witness, progress=progress)
-        self._check_tensors(made.proof, packed_input, packed_output)
-        self._witness_path(packed_input).unlink(missing_ok=True)
-        return bytes.fromhex(made.proof.proof[2:]), made.wall_seconds
+        """Prove that the circuit maps this input to this output; see `Worker.prove`."""
+        made = self.prove_any(packed_input, progress=progress)
+        if made.output != packed_output:
+            # The chain would refuse it, at our cost.
+            raise InstanceMismatchError("expected a proof of the witnessed input and output, found another")
+        return made.proof, made.seconds
+
+    def prove_any(self, packed_input: bytes, *, progress: Progress) -> Proved:
+        """Prove whatever the circuit makes of an input, and tell the observer; raises as `Worker.prove`."""
+        made = self._worker.prove(packed_input, progress=progress)
+        self._observer.proof_made(
+            self.label, device=made.device, seconds=made.seconds, peak_bytes=made.peak_bytes
+        )
+        return made
 
     def verify(self, packed_input: bytes, packed_output: bytes, proof: bytes) -> None:
         """Check a proof with the circuit's own verifier; see `circuits.verification`."""
+        verify_proof(self._bundle, self._portable(packed_input, packed_output, proof), limits=self._limits)
+
+    def close(self) -> None:
+        """End what is under way; doing it again changes nothing."""
+        self._worker.close()
+
+    def _portable(self, packed_input: bytes, packed_output: bytes, proof: bytes) -> ProofFile:
         manifest = self._bundle.manifest
-        portable = ProofFile(
+        return ProofFile(
             system=manifest.system,
             system_version=manifest.system_version,
             circuit=manifest.circuit,
@@ -110,7 +170,11 @@ class BundleCircuit:
             output=to_hex(packed_output),
             proof=to_hex(proof),
         )
-        verify_proof(self._bundle, portable, limits=self._limits)
+
+    def _prove_sample(self, progress: Progress) -> ProofFile:
+        packed = sample_input(self._bundle)
+        made = self.prove_any(packed, progress=labelled(progress, lambda: "sample"))
+        return self._portable(packed, made.output, made.proof)
 
     def _make_verifier(self, key_digest: bytes) -> ExpectedVerifier:
         if key_digest == self.verifying_key_digest:
@@ -126,21 +190,3 @@ class BundleCircuit:
             key_digest=self.verifying_key_digest if key is None else key.digest,
             key=key,
         )
-
-    def _witness(self, packed_input: bytes, progress: Progress) -> WitnessResult:
-        try:
-            self._work.mkdir(mode=0o700, parents=True, exist_ok=True)
-        except OSError as error:
-            raise StorageError(f"expected a writable {self._work}, found {error.strerror}") from error
-        path = self._witness_path(packed_input)
-        return self._system.witness(self._bundle, packed_input, path, progress=progress)
-
-    def _witness_path(self, packed_input: bytes) -> Path:
-        name = keccak256(self.verifying_key_digest + packed_input).hex()
-        return self._work / f"{name[:32]}.witness.json"
-
-    @staticmethod
-    def _check_tensors(proof: ProofFile, packed_input: bytes, packed_output: bytes) -> None:
-        """A proof of anything but what was witnessed would be refused by the chain, at our cost."""
-        if (proof.input, proof.output) != (to_hex(packed_input), to_hex(packed_output)):
-            raise InstanceMismatchError("expected a proof of the witnessed input and output, found another")

@@ -1,9 +1,11 @@
 """The node's memory: what it has seen, what each stage gave, and what it has signed.
 
-A stage's output is filed under (request digest, claim number, stage) before the next stage begins, and a
-transaction before it is broadcast. After a kill at any point the node reads here where it stood.
+Any number of threads may use it. A stage's output is filed under (request digest, claim number, stage)
+before the next stage begins, and a transaction before it is broadcast. After a kill at any point the node
+reads here where it stood.
 """
 
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
@@ -11,11 +13,15 @@ from typing import Self, TypeVar
 
 from zkml.adapters.database.engine import sqlite_url
 from zkml.adapters.database.journal_store import JournalStore, RequestRow, TransactionRow
+from zkml.adapters.database.request_store import RequestStore
 from zkml.adapters.evm.transactions import SignedTransaction
 from zkml.core.digests import Digest, parse_digest
 from zkml.core.records import ClaimRecord, JobRequest, ProofRecord, Record
 
 AnyRecord = TypeVar("AnyRecord", bound=Record)
+
+KEPT_BLOCKS = 64
+"""Hashes of the latest blocks that are kept: a reorg that is deeper is read anew from the deployment on."""
 
 
 class Stage(StrEnum):
@@ -29,7 +35,7 @@ class Stage(StrEnum):
 
 
 class Purpose(StrEnum):
-    """What a transaction is for; of each purpose of a job, at most one is mined with success.
+    """What a transaction is for; of each purpose of a subject, at most one is mined with success.
 
     But where stake that was added for a job went into another: then it is added again.
     """
@@ -40,6 +46,12 @@ class Purpose(StrEnum):
     CLAIM = "claim"
     RECLAIM = "reclaim"
     SETTLE = "settle"
+    SETTLE_SIGNED = "settle-signed"
+    OPEN_TAB = "open-tab"
+    WITHDRAW = "withdraw"
+    ENDPOINT = "endpoint"
+    FILL = "fill"
+    """It does nothing, in a nonce that nobody uses and that others wait behind."""
 
 
 class CaseState(StrEnum):
@@ -79,6 +91,19 @@ class Case:
     failures: int
 
 
+Subject = Case | str
+"""What transactions are sent for: a job, or the digest or id of anything else, of at most 71 characters."""
+
+
+@dataclass(frozen=True, slots=True)
+class KeptTransaction:
+    """A transaction in the journal, with what it is for."""
+
+    key: str
+    purpose: str
+    signed: SignedTransaction
+
+
 class Journal:
     """The journal of one node on one market.
 
@@ -109,21 +134,48 @@ class Journal:
         """Keep the height up to which the chain was read."""
         self._store.set_cursor(self.scope, block)
 
+    def blocks(self) -> dict[int, str]:
+        """Return the hashes of the latest blocks that were read, by height, lowest first."""
+        return self._store.blocks(self.scope)
+
+    def advance(
+        self,
+        block: int,
+        *,
+        hashes: dict[int, str],
+        above: int,
+        requests: Iterable[JobRequest],
+        changes: Mapping[Digest, tuple[CaseState, str]],
+    ) -> int:
+        """Keep what was read of the chain, all or nothing of it.
+
+        Args:
+            block: height up to which it was read.
+            hashes: of the blocks that were read, by height.
+            above: the last block that was read before and is still there.
+            requests: jobs that were found.
+            changes: state and reason of cases, old or new, by digest.
+
+        Returns:
+            How many jobs are new.
+        """
+        return self._store.advance(
+            self.scope,
+            block,
+            hashes=hashes,
+            above=above,
+            keep=KEPT_BLOCKS,
+            added=[self._row(request) for request in requests],
+            changed=changes,
+        )
+
+    def request_store(self, counted_states: Iterable[str]) -> RequestStore:
+        """Return the requests on tabs that are kept beside the jobs; see `RequestStore`."""
+        return self._store.request_store(counted_states)
+
     def add(self, request: JobRequest) -> bool:
         """Keep a request that was seen; says whether it is new."""
-        return self._store.add_request(
-            RequestRow(
-                digest=request.own_digest,
-                scope=self.scope,
-                job_id=request.job_id,
-                opened_block=request.opened_block,
-                body=request.to_bytes(),
-                claim_number=1,
-                state=CaseState.WAITING,
-                reason="",
-                failures=0,
-            )
-        )
+        return self._store.add_request(self._row(request))
 
     def case(self, digest: str) -> Case:
         """Return the case of a request that was added."""
@@ -140,10 +192,10 @@ class Journal:
     def case_of(self, job_id: str) -> Case:
         """Return the case of a job; the furthest one, where a reorg opened the job in two blocks."""
         order = (CaseState.SETTLED, CaseState.WORKING, CaseState.WAITING, CaseState.CLOSED)
-        for case in self.cases(order):
-            if case.request.job_id == job_id:
-                return case
-        raise LookupError(f"no job {job_id} in the journal")
+        found = [_case(row) for row in self._store.requests(self.scope, job_id=job_id)]
+        if not found:
+            raise LookupError(f"no job {job_id} in the journal")
+        return min(found, key=lambda case: order.index(case.state))
 
     def mark(self, case: Case, state: CaseState, reason: str = "") -> None:
         """Note what became of a job."""
@@ -201,22 +253,43 @@ class Journal:
         self._store.update_request(case.digest, claim_number=number)
         return self.case(case.digest)
 
-    def last_transaction(self, case: Case, purpose: Purpose) -> SignedTransaction | None:
+    def last_transaction(self, subject: Subject, purpose: str) -> SignedTransaction | None:
         """Return the latest transaction signed for a purpose, unless it was abandoned."""
-        rows = self._store.transactions(case.digest, purpose)
-        if not rows or rows[-1].abandoned:
-            return None
-        last = rows[-1]
-        return SignedTransaction(last.hash, last.raw, last.sender, last.nonce, last.what)
+        attempts = self.attempts(subject, purpose)
+        return attempts[-1] if attempts else None
 
-    def keep_transaction(self, case: Case, purpose: Purpose, signed: SignedTransaction) -> None:
+    def attempts(self, subject: Subject, purpose: str) -> list[SignedTransaction]:
+        """Return the transactions of a purpose that share the nonce of the latest one, oldest first.
+
+        They replace each other: at most one of them is ever mined. None where the latest was abandoned.
+        """
+        rows = self._store.transactions(self.scope, _key(subject), purpose)
+        if not rows or rows[-1].abandoned:
+            return []
+        last = rows[-1].nonce
+        return [_signed(row) for row in rows if row.nonce == last and not row.abandoned]
+
+    def abandoned_nonces(self, subject: Subject, purpose: str, sender: str) -> set[int]:
+        """Return the nonces of abandoned transactions of a purpose, spent or not."""
+        rows = self._store.transactions(self.scope, _key(subject), purpose)
+        return {row.nonce for row in rows if row.abandoned and row.sender == sender}
+
+    def in_flight(self, sender: str, nonce: int) -> list[KeptTransaction]:
+        """Return an account's transactions of this nonce and higher ones, but abandoned ones, by nonce."""
+        return [
+            KeptTransaction(row.key, row.purpose, _signed(row))
+            for row in self._store.transactions_from(self.scope, sender, nonce)
+            if not row.abandoned
+        ]
+
+    def keep_transaction(self, subject: Subject, purpose: str, signed: SignedTransaction) -> None:
         """Keep a signed transaction before it is broadcast."""
-        attempt = len(self._store.transactions(case.digest, purpose)) + 1
         self._store.add_transaction(
             TransactionRow(
-                request=case.digest,
+                scope=self.scope,
+                key=_key(subject),
                 purpose=purpose,
-                attempt=attempt,
+                attempt=0,
                 hash=signed.transaction,
                 raw=signed.raw,
                 sender=signed.sender,
@@ -229,6 +302,19 @@ class Journal:
     def abandon_transaction(self, signed: SignedTransaction, reason: str) -> None:
         """Note why a transaction is not sent any more: it can have no effect."""
         self._store.abandon_transaction(self.scope, signed.transaction, reason)
+
+    def _row(self, request: JobRequest) -> RequestRow:
+        return RequestRow(
+            digest=request.own_digest,
+            scope=self.scope,
+            job_id=request.job_id,
+            opened_block=request.opened_block,
+            body=request.to_bytes(),
+            claim_number=1,
+            state=CaseState.WAITING,
+            reason="",
+            failures=0,
+        )
 
 
 def open_journal(location: Path | str, scope: str) -> Journal:
@@ -248,6 +334,14 @@ def open_journal(location: Path | str, scope: str) -> Journal:
 def open_store(location: Path | str) -> JournalStore:
     """Open the tables of a journal; see `open_journal`."""
     return JournalStore(sqlite_url(location) if isinstance(location, Path) else location)
+
+
+def _key(subject: Subject) -> str:
+    return subject.digest if isinstance(subject, Case) else subject
+
+
+def _signed(row: TransactionRow) -> SignedTransaction:
+    return SignedTransaction(row.hash, row.raw, row.sender, row.nonce, row.what)
 
 
 def _case(row: RequestRow) -> Case:

@@ -35,6 +35,8 @@ class SkipCode(StrEnum):
     INPUT_UNAVAILABLE = "input-unavailable"
     UNPROVABLE_INPUT = "unprovable-input"
     IN_GRACE = "in-grace"
+    TOO_BIG = "too-big"
+    QUEUE_TOO_LONG = "queue-too-long"
     OVERTAKEN = "overtaken"
     CLAIM_LOST = "claim-lost"
 
@@ -47,6 +49,7 @@ _STANDING = frozenset(
         SkipCode.FOREIGN_VERIFIER,
         SkipCode.FEE_TOO_LOW,
         SkipCode.NOT_NAMED,
+        SkipCode.TOO_BIG,
     }
 )
 
@@ -90,6 +93,8 @@ class Policy:
         reclaim: whether it takes the claims of late provers over.
         auto_stake: whether it registers by itself, and stakes what claims lock.
         max_stake: most stake that it builds up by itself, in the payment token's smallest unit.
+        cost_per_hour: what an hour of proving costs, in the payment token's smallest unit.
+        units_per_ether: what an ether is worth in that unit; 0 leaves gas out of the profit.
     """
 
     accepted_classes: frozenset[int]
@@ -99,6 +104,8 @@ class Policy:
     reclaim: bool = True
     auto_stake: bool = True
     max_stake: int = MAX_AMOUNT
+    cost_per_hour: int = 0
+    units_per_ether: int = 0
 
 
 def evaluate(
@@ -234,13 +241,21 @@ def price_reached_at(facts: JobFacts, fee: int) -> int | None:
     return facts.opened_at + -(-(fee - facts.min_prover_fee) * facts.ramp_seconds // rise)
 
 
-def needed_seconds(circuit: Circuit | None, policy: Policy) -> float:
-    """Predict how long claim, proof and settlement take, margin included."""
+def predicted_seconds(circuit: Circuit | None) -> float:
+    """Predict how long a proof takes once it has begun."""
     predicted = None if circuit is None else circuit.expected_prove_seconds()
-    if predicted is None:
-        predicted = UNMEASURED_PROVE_SECONDS
+    return UNMEASURED_PROVE_SECONDS if predicted is None else predicted
+
+
+def needed_seconds(circuit: Circuit | None, policy: Policy) -> float:
+    """Predict how long claim, proof and settlement take where nothing waits before it, margin included."""
     # The claim is confirmed while the proof is made, whichever takes longer.
-    return max(predicted, policy.confirmations * BLOCK_SECONDS) + policy.margin_seconds
+    return max(predicted_seconds(circuit), policy.confirmations * BLOCK_SECONDS) + policy.margin_seconds
+
+
+def proof_due_in(facts: JobFacts, policy: Policy, now: int) -> float:
+    """Return how many seconds a proof may take, queue included, if the job is claimed now."""
+    return min(facts.claim_seconds, facts.deadline - now) - policy.margin_seconds
 
 
 def _offer_skip(facts: JobFacts, policy: Policy, now: int) -> Skip | None:

@@ -1,12 +1,13 @@
 """What a prover node needs of the world: the market on its chain, and circuits it can prove."""
 
 from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Protocol
 
 from registry.provers import Stake
 from verifier_contracts.expected_verifier import ExpectedVerifier
-from zkml.adapters.evm.answers import TransactionReceipt
+from zkml.adapters.evm.answers import Block, TransactionReceipt
 from zkml.adapters.evm.transactions import Call, SignedTransaction
 from zkml.core.identifiers import CircuitSpec
 from zkml.core.job_machine import JobFacts
@@ -42,7 +43,24 @@ class CollateralTerms:
 
 
 class Transactions(Protocol):
-    """Transactions of one account, one step at a time, so that each can be journaled."""
+    """Transactions of one account, one step at a time, so that each can be journaled. Thread-safe."""
+
+    @property
+    def account(self) -> str:
+        """The account's address, checksummed."""
+
+    def hold(self) -> AbstractContextManager[None]:
+        """Return the account's sending lock: held from the reading of a nonce until it is broadcast.
+
+        Raises:
+            HomeLockedError: somebody else holds it, and does not let go in time.
+        """
+
+    def spent_nonce(self) -> int:
+        """Return the lowest nonce that no mined transaction has."""
+
+    def next_nonce(self) -> int:
+        """Return the lowest nonce that neither a mined nor, as far as the node knows, a waiting one has."""
 
     def simulate(self, call: Call) -> None:
         """Run a call at the head of the chain.
@@ -52,11 +70,25 @@ class Transactions(Protocol):
             RpcError: the endpoint does not answer.
         """
 
-    def sign(self, call: Call) -> SignedTransaction:
+    def sign(self, call: Call, *, nonce: int) -> SignedTransaction:
         """Simulate and sign; nothing leaves this machine. Raises as `simulate` does.
 
         Raises:
             InsufficientFundsError: the account cannot pay for gas.
+        """
+
+    def outbid(self, signed: SignedTransaction) -> SignedTransaction | None:
+        """Sign the same again with the same nonce for more gas; None where that would cost too much.
+
+        Raises:
+            RpcError: the endpoint does not answer.
+        """
+
+    def refusal(self, signed: SignedTransaction) -> str:
+        """Return why the contract would refuse a signed transaction now, or an empty string.
+
+        Raises:
+            RpcError: the endpoint does not answer.
         """
 
     def broadcast(self, signed: SignedTransaction) -> None:
@@ -104,8 +136,29 @@ class Market(Protocol):
     def height(self) -> int:
         """Return the height of the latest block."""
 
+    def block(self, number: int | None = None) -> Block:
+        """Return the head of a block, the latest one's when None.
+
+        Raises:
+            RpcError: there is no such block, or the endpoint does not answer.
+        """
+
     def now(self) -> int:
         """Return chain time in seconds."""
+
+    def time_of_block(self, number: int) -> int:
+        """Return the time of a block in seconds.
+
+        Raises:
+            RpcError: there is no such block, or the endpoint does not answer.
+        """
+
+    def gas_price_wei(self) -> int:
+        """Return what one gas costs now, tip included.
+
+        Raises:
+            RpcError: the endpoint does not answer.
+        """
 
     def requests(self, from_block: int, to_block: int) -> Iterator[JobRequest]:
         """Yield the jobs opened in a range of blocks, both ends included."""
@@ -234,6 +287,12 @@ class Circuit(Protocol):
 
     def expected_prove_seconds(self) -> float | None:
         """Return how long a proof should take here, or None when nobody knows yet."""
+
+    def expected_witness_seconds(self) -> float | None:
+        """Return how long a witness should take here, or None when nobody knows yet."""
+
+    def expected_peak_bytes(self) -> int | None:
+        """Return what a proof should use of memory at most, or None when nobody knows yet."""
 
     def witness(self, packed_input: bytes, *, progress: Progress) -> tuple[bytes, float]:
         """Compute the circuit on an input.

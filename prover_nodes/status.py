@@ -48,6 +48,7 @@ class NodeStatus:
         earned: fees of settled jobs, in the token's smallest unit.
         block: height up to which the chain was read, or None.
         cases: one for each job: those at work first, then waiting, settled and closed.
+        requests: requests on tabs by state.
     """
 
     counts: dict[str, int]
@@ -55,6 +56,7 @@ class NodeStatus:
     earned: int
     block: int | None
     cases: tuple[CaseStatus, ...]
+    requests: dict[str, int]
 
     def as_json(self) -> dict[str, Any]:
         """Return the status as plain values."""
@@ -64,6 +66,7 @@ class NodeStatus:
             "earned": str(self.earned),
             "block": self.block,
             "jobs": [case.as_json() for case in self.cases],
+            "requests": self.requests,
         }
 
 
@@ -83,6 +86,9 @@ def read_status(journal: Journal) -> NodeStatus:
         earned=sum(_fee(journal, case) for case in cases if case.state is CaseState.SETTLED),
         block=journal.cursor,
         cases=tuple(_case_status(journal, case) for case in cases),
+        requests=dict(
+            sorted(Counter(row.state for row in journal.request_store(()).rows(journal.scope)).items())
+        ),
     )
 
 

@@ -3,6 +3,7 @@
 import os
 
 import pytest
+from built_once import open_folder, remove_folder
 from hypothesis import settings
 
 # How fast a machine is says nothing about what is tested.
@@ -17,6 +18,18 @@ def pytest_addoption(parser):
     parser.addoption(
         "--write-golden", action="store_true", help="rewrite golden files from what is there now"
     )
+
+
+def pytest_configure(config):
+    """Make the folder that the processes of a run share, in the one that starts the others."""
+    if not hasattr(config, "workerinput"):
+        open_folder()
+
+
+def pytest_unconfigure(config):
+    """Remove it when all others have ended."""
+    if not hasattr(config, "workerinput"):
+        remove_folder()
 
 
 @pytest.fixture(autouse=True)

@@ -243,6 +243,8 @@ _HINTS = {
     "DeadlineOutOfRange": "choose a deadline within the terms of the deployment",
     "NotRegistered": "register as a prover and stake first",
     "StakeTooLow": "stake more, or wait until a claim has released its collateral",
+    "NothingToWithdraw": "credits come from settled and refunded jobs, and from revenue that was claimed",
+    "NothingToClaim": "nothing came in since it was last claimed: zkml revenue show",
     "NothingToUnstake": "ask for stake back first, and wait until the delay is over",
     "CommitmentAge": "call again with the same arguments: a lapsed commitment is made anew",
     "ProofRejected": "prove the very input that is meant with the very circuit, and send the proof unchanged",

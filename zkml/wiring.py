@@ -16,6 +16,7 @@ from registry.provers import ProverRegistryBinding
 from verifier_contracts.admin import ProtocolAdminBinding
 from verifier_contracts.deployments import Deployment, load_deployment
 from verifier_contracts.router import VerifierRouter
+from zkml.adapters.account_locks import machine_locks
 from zkml.adapters.evm.anvil import detached_endpoint
 from zkml.adapters.evm.rpc import Chain
 from zkml.adapters.keys.key_files import load_key_file, load_key_variable
@@ -69,6 +70,7 @@ def connect(settings: Settings, endpoint: str) -> Chain:
         receipt_timeout_seconds=settings.chain.receipt_timeout_seconds,
         confirmations=settings.chain.confirmations,
         max_fee_gwei=settings.chain.max_fee_gwei,
+        sending_lock=machine_locks(),
     )
 
 

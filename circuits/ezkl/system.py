@@ -12,17 +12,26 @@ from circuits.bundle import Bundle
 from circuits.ezkl import forward
 from circuits.ezkl.batch import compile_batch
 from circuits.ezkl.compile import compile_bundle
+from circuits.ezkl.gpu import GpuProver
 from circuits.ezkl.prove import make_proof
 from circuits.ezkl.witness import load_witness, make_witness
 from circuits.ezkl.workshop import SYSTEM
-from circuits.measurements import Measurements
+from circuits.fast_keys import read_ahead
+from circuits.measurements import CPU, GPU, Measured, Measurements
 from circuits.port import CompileRequest, ProofResult, WitnessResult
+from circuits.proving_machine import PLAIN_MACHINE, ProvingMachine
 from circuits.srs import SrsStore
 from circuits.stages import OnTick, run_stage
 from zkml.adapters.ezkl import client
-from zkml.adapters.ezkl.process import VERSION, ChildOptions
+from zkml.adapters.ezkl.process import DEFAULT_LIMITS, VERSION, ChildOptions
+from zkml.adapters.ezkl.spares import SpareChildren
+from zkml.adapters.gpu.nvml import NvmlCounters
 from zkml.adapters.process.child import Limits
-from zkml.core.progress import Progress, silent
+from zkml.core.progress import Progress, ProgressEvent, silent
+from zkml.errors import GpuError
+
+WITNESS = "witness"
+PROVE = "prove"
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +41,9 @@ class EzklSystem:
     limits: Limits
     measurements: Measurements
     verbose: bool = False
+    machine: ProvingMachine = PLAIN_MACHINE
+    children: SpareChildren | None = None
+    gpu: GpuProver | None = None
 
     @property
     def name(self) -> str:
@@ -75,8 +87,14 @@ class EzklSystem:
         self, bundle: Bundle, packed_input: bytes, path: Path, *, progress: Progress = silent
     ) -> WitnessResult:
         """Compute the circuit on an input and keep the witness at `path`."""
-        with run_stage(progress, "witness") as on_tick:
-            return make_witness(bundle, packed_input, path, options=self._options(on_tick))
+        # The proof comes next, and reads the key from memory if it is there by then.
+        read_ahead(bundle.file("proving_key"), bundle.file("srs"))
+        with run_stage(progress, WITNESS, self._expected_seconds(bundle, WITNESS)) as on_tick:
+            made = make_witness(bundle, packed_input, path, options=self._proving_options(on_tick))
+        self.measurements.record(
+            bundle.manifest.circuit, WITNESS, made.wall_seconds, peak_bytes=made.peak_rss_bytes
+        )
+        return made
 
     def load_witness(self, bundle: Bundle, packed_input: bytes, path: Path) -> WitnessResult:
         """Read back a witness that an earlier run kept."""
@@ -90,14 +108,53 @@ class EzklSystem:
 
     def prove(self, bundle: Bundle, witness: WitnessResult, *, progress: Progress = silent) -> ProofResult:
         """Make a proof."""
-        with run_stage(progress, "prove", self.expected_prove_seconds(bundle)) as on_tick:
-            result = make_proof(bundle, witness, options=self._options(on_tick, unchecked_keys=True))
-        self.measurements.record(bundle.manifest.circuit, "prove", result.wall_seconds)
-        return result
+        with run_stage(progress, PROVE, self.expected_prove_seconds(bundle)) as on_tick:
+            made = make_proof(
+                bundle,
+                witness,
+                options=self._proving_options(on_tick),
+                fast_keys=self.machine.fast_keys,
+                gpu=self.gpu,
+            )
+        self.measurements.record(
+            bundle.manifest.circuit,
+            PROVE,
+            made.wall_seconds,
+            peak_bytes=made.peak_rss_bytes,
+            device=made.device,
+        )
+        if made.note:
+            progress(ProgressEvent(PROVE, made.wall_seconds, note=f"made on the processor: {made.note}"))
+        return made
 
     def expected_prove_seconds(self, bundle: Bundle) -> float | None:
         """Return how long a proof should take on this machine, or None when nobody knows yet."""
-        return self.measurements.expected_seconds(bundle.manifest.circuit, "prove")
+        return self._expected_seconds(bundle, PROVE)
+
+    def measured(self, bundle: Bundle, stage: str) -> Measured | None:
+        """Return what `witness` or `prove` took on this machine, or None when it never ran here."""
+        circuit = bundle.manifest.circuit
+        on_gpu = None
+        if self.gpu is not None and stage == PROVE:
+            on_gpu = self.measurements.find(circuit, stage, GPU)
+        return on_gpu or self.measurements.find(circuit, stage)
+
+    def forget_measured(self, bundle: Bundle) -> None:
+        """Forget what a bundle's stages took on this machine."""
+        for device in (CPU, GPU):
+            self.measurements.forget(bundle.manifest.circuit, device)
+
+    def check_device(self, bundle: Bundle) -> str:
+        """Check that the GPU program is there and of this bundle's version; return why no GPU will do it."""
+        if self.gpu is None:
+            return ""
+        self.gpu.check(bundle.manifest.system_version)
+        return self.gpu.missing()
+
+    def close(self) -> None:
+        """End processes that wait for work; doing it again changes nothing."""
+        if self.children is not None:
+            self.children.close()
 
     def quantize_input(self, bundle: Bundle, values: NDArray[Any] | Sequence[float]) -> bytes:
         """Pack one real input for a circuit."""
@@ -110,5 +167,47 @@ class EzklSystem:
         with run_stage(progress, "evaluate") as on_tick:
             return forward.quantized_outputs(bundle, inputs, options=self._options(on_tick))
 
-    def _options(self, on_tick: OnTick | None = None, *, unchecked_keys: bool = False) -> ChildOptions:
-        return ChildOptions(self.limits, on_tick, self.verbose, unchecked_keys)
+    def _options(self, on_tick: OnTick | None = None) -> ChildOptions:
+        return ChildOptions(self.limits, on_tick, self.verbose)
+
+    def _proving_options(self, on_tick: OnTick) -> ChildOptions:
+        """Witness and proof come from one kind of child, so that a spare serves whichever comes first."""
+        return ChildOptions(
+            self.limits,
+            on_tick,
+            self.verbose,
+            unchecked_keys=True,
+            threads=self.machine.threads,
+            children=self.children,
+        )
+
+    def _expected_seconds(self, bundle: Bundle, stage: str) -> float | None:
+        found = self.measured(bundle, stage)
+        return None if found is None else found.seconds
+
+
+def open_ezkl(
+    limits: Limits | None, measurements: Measurements, *, verbose: bool, machine: ProvingMachine
+) -> EzklSystem:
+    """Return EZKL for this machine.
+
+    Args:
+        limits: memory and time of each child process; generous defaults when None.
+        measurements: remembers what stages take.
+        verbose: pass EZKL's own warnings on to stderr.
+        machine: what it may use.
+
+    Raises:
+        GpuError: a GPU is required, and no program is named that uses one.
+    """
+    gpu = None
+    if machine.gpu_binary is not None:
+        counters = machine.gpu_counters or NvmlCounters()
+        gpu = GpuProver(machine.gpu_binary, counters, require=machine.require_gpu)
+    elif machine.require_gpu:
+        raise GpuError(
+            "expected a program that proves on a GPU, found none named",
+            hint="set prover.gpu_binary to EZKL's GPU build: the Python package uses the processor alone",
+        )
+    children = SpareChildren(machine.spares) if machine.spares else None
+    return EzklSystem(limits or DEFAULT_LIMITS, measurements, verbose, machine, children, gpu)

@@ -44,7 +44,7 @@ def make_witness(
     passage = client.gen_witness(bundle.file("compiled_circuit"), elements, path, options=options)
     output = _checked_output(bundle, elements, passage)
     check_lookup_range(settings, passage)
-    return WitnessResult(packed_input, output, path, time.monotonic() - started)
+    return WitnessResult(packed_input, output, path, time.monotonic() - started, passage.peak_rss_bytes)
 
 
 def load_witness(bundle: Bundle, packed_input: bytes, path: Path) -> WitnessResult:

@@ -28,12 +28,26 @@ class StakePlan:
     Attributes:
         register: whether the account has to register as a prover.
         amount: what to add to its stake, in the token's smallest unit.
+        needed: what the claim will lock at most, in the token's smallest unit.
         repeated: what was mined already when the chain was asked, and does not suffice.
     """
 
     register: bool
     amount: int
+    needed: int
     repeated: frozenset[Purpose] = frozenset()
+
+    @property
+    def suffices(self) -> bool:
+        """Whether the stake suffices as it is."""
+        return not self.register and not self.amount
+
+
+def collateral_of(facts: JobFacts, market: Market) -> int:
+    """Return what a claim of a job will lock at most if it is mined soon, in the token's smallest unit."""
+    soon = market.now() + LOOKAHEAD_SECONDS
+    price = facts.price or payment_for(facts.quote, facts.prover_fee_at(soon)).price
+    return market.collateral_terms().collateral_for(price)
 
 
 def plan_stake(
@@ -51,12 +65,9 @@ def plan_stake(
     # Asked for before the stake: what is mined in between is found by the outbox, and not sent twice.
     steps = (Purpose.REGISTER, Purpose.APPROVE, Purpose.STAKE)
     repeated = frozenset(step for step in steps if outbox.find(case, step) is not None)
-    held, terms = market.stake(), market.collateral_terms()
-    soon = market.now() + LOOKAHEAD_SECONDS
-    price = facts.price or payment_for(facts.quote, facts.prover_fee_at(soon)).price
-    needed = terms.collateral_for(price)
+    held, terms, needed = market.stake(), market.collateral_terms(), collateral_of(facts, market)
     if held.registered and held.free >= needed:
-        return StakePlan(register=False, amount=0)
+        return StakePlan(register=False, amount=0, needed=needed)
     if not policy.auto_stake:
         found = f"{held.free} free" if held.registered else "an account that is not registered"
         return _too_low(f"{needed} needed, {found}: zkml prover stake AMOUNT")
@@ -67,7 +78,7 @@ def plan_stake(
         return _too_low(
             f"{needed} needed, {held.free} free, {held.locked} locked, at most {policy.max_stake}"
         )
-    return StakePlan(not held.registered, _affordable(amount, needed, held, market), repeated)
+    return StakePlan(not held.registered, _affordable(amount, needed, held, market), needed, repeated)
 
 
 def add_stake(

@@ -2,8 +2,9 @@
 
 Recorded here: a tiny circuit's real verifier and one for two inputs, a model of both with its genesis proofs
 and a declared parent; jobs settled with real proofs alone, together, in a batch, in grace and after two
-takeovers; jobs that expired claimed and taken over, one that was cancelled, one that is claimed; and, on a
-second deployment, a job settled through a verifier that accepts anything and one that its tombstone ended.
+takeovers; jobs that expired claimed and taken over, one that was cancelled, one that is claimed; signed
+requests settled from a tab that is open and from one that was closed, and one that waits; and, on a second
+deployment, a job settled through a verifier that accepts anything and one that its tombstone ended.
 Everything after the recording needs no node.
 """
 
@@ -36,15 +37,19 @@ from zkml.adapters.evm.anvil import Anvil
 from zkml.adapters.evm.rpc import Chain
 from zkml.adapters.evm.timetravel import pass_time
 from zkml.adapters.keys.dev_keys import dev_account
+from zkml.adapters.keys.typed_signatures import sign_message
 from zkml.adapters.store.directory import DirectoryStore
 from zkml.audit.evidence import Contracts
 from zkml.audit.job_audit import audit_job
 from zkml.audit.policy import AuditPolicy
 from zkml.audit.report import Report
+from zkml.audit.request_audit import audit_request
+from zkml.audit.request_case import Signed
 from zkml.core.digests import digest_bytes
 from zkml.core.identifiers import CircuitSpec, FeeTerms, VerifierClass, proof_system_id
-from zkml.core.market_identifiers import JobSpec
+from zkml.core.market_identifiers import JobSpec, TabSpec
 from zkml.core.records import from_hex
+from zkml.core.signed_requests import SignedRequest, request_message
 from zkml.core.tensors import input_commitment
 from zkml.errors import RevertedError, RpcError
 from zkml.publish.listing import Listing
@@ -279,6 +284,15 @@ class Recorder(Chain):
 
 
 @dataclass(frozen=True)
+class Asked:
+    """A signed request, as its signer has it."""
+
+    digest: bytes
+    tab: bytes
+    signed: Signed
+
+
+@dataclass(frozen=True)
 class World:
     """What the audits of these tests are about."""
 
@@ -302,11 +316,22 @@ class World:
     claimed: bytes
     fake: bytes
     excused: bytes
+    paid: Asked
+    later: Asked
+    last: Asked
+    waiting: Asked
 
     def audit(self, job: bytes, chain: Any = None, **options: Any) -> Report:
         """Audit a job of the world, told by `chain`, and check that the report can be shown."""
         options = {"contracts": self.contracts, "store": self.store, "policy": AuditPolicy()} | options
         report = audit_job(job, chain or self.chain, **options)
+        assert len(report.as_text().splitlines()) >= len(report.steps)
+        return report
+
+    def audit_request(self, asked: Asked, chain: Any = None, **options: Any) -> Report:
+        """Audit a signed request of the world by its digest, told by `chain`."""
+        options = {"contracts": self.contracts, "store": self.store, "policy": AuditPolicy()} | options
+        report = audit_request(asked.digest, chain or self.chain, **options)
         assert len(report.as_text().splitlines()) >= len(report.steps)
         return report
 
@@ -484,6 +509,41 @@ class _Builder:
         circuit = market.registry.commitment_of(model).circuit_id
         return SmallWorld(self.chain, market.deployment, self.store, self.bundle, self.folder, job, circuit)
 
+    def sign(self, market: wiring.Market, signer: Any, tab: bytes, nonce: int, circuit: bytes) -> Asked:
+        request = SignedRequest(
+            tab_id=tab,
+            circuit_id=circuit,
+            input_commitment=input_commitment(self.packed),
+            model_fee=MODEL_FEES.model_fee,
+            prover_fee=MIN_FEE + nonce,
+            expiry=self.chain.now() + 1000,
+            nonce=nonce,
+        )
+        signature = sign_message(signer, request_message(self.chain.chain_id, market.tabs.address, request))
+        return Asked(market.tabs.digest_of(request), tab, Signed(request, signature))
+
+    def serve_requests(
+        self, market: wiring.Market, requester: Any, prover: Any, model: int
+    ) -> dict[str, Asked]:
+        """Settle two requests on a tab that stays open, and one on a tab that is closed; a fourth waits."""
+        circuit, signer = market.registry.commitment_of(model).circuit_id, Account.create()
+        spec = TabSpec(model, prover.address, signer.address, 20_000_000, self.chain.now() + 3600)
+        (tab, _), (other, _) = (market.tabs.open_tab(requester, spec) for _ in range(2))
+        signed = {
+            name: self.sign(market, signer, where, nonce, circuit)
+            for name, where, nonce in (
+                ("paid", tab, 7),
+                ("later", tab, 8),
+                ("last", other, 7),
+                ("waiting", tab, 9),
+            )
+        }
+        for name in ("paid", "later", "last"):
+            request, signature = signed[name].signed
+            market.tabs.settle_signed(prover, request, signature, (self.packed, self.output, self.proof))
+        market.tabs.close_tab(prover, other)
+        return signed
+
     def build(self, chain: Recorder) -> World:
         self.make_batch()
         market = self.market("deployments")
@@ -517,11 +577,15 @@ class _Builder:
         jobs.settle(three, opened["contested"], *own)
         for name in ("refunded", "refunded_contested"):
             jobs.refund(requester, opened[name])
+        requests = self.serve_requests(market, requester, one, model)
         fake_market = self.market("fake-deployments")
         fake, excused = self.build_fake(fake_market)
         contracts, fakes = Contracts.of(market.deployment), Contracts.of(fake_market.deployment)
         for job in opened.values():
             audit_job(job, self.chain, contracts, self.store, AuditPolicy())
+        for asked in requests.values():
+            options = {"own": asked.signed, "verify": lambda *_: None}
+            audit_request(asked.digest, self.chain, contracts, self.store, AuditPolicy(), **options)
         for job in (fake, excused):
             audit_job(job, self.chain, fakes, self.store, AuditPolicy())
         kept = {field.name: opened[field.name] for field in dataclasses.fields(World) if field.name in opened}
@@ -539,6 +603,7 @@ class _Builder:
             fake=fake,
             excused=excused,
             **kept,
+            **requests,
         )
 
     def build_fake(self, market: wiring.Market) -> tuple[bytes, bytes]:

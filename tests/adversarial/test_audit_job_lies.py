@@ -16,6 +16,7 @@ from audit_world import (
     World,
     build_world,
 )
+from built_once import built_once
 
 from circuits.ezkl.keygen import verify_keys
 from verifier_contracts.artifacts import load_artifact
@@ -47,8 +48,8 @@ STRANGER = "0x00000000000000000000000000000000DeaDBeef"
 
 
 @pytest.fixture(scope="module")
-def world(tmp_path_factory: pytest.TempPathFactory) -> World:
-    return build_world(tmp_path_factory.mktemp("audit"))
+def world() -> World:
+    return built_once("audit-world", build_world)[1]
 
 
 def no_ezkl(_bundle: object, _proof: object) -> None:

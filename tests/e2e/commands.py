@@ -1,8 +1,11 @@
 """Run commands as a user runs them."""
 
 import os
+import signal
 import subprocess
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import psutil
@@ -30,6 +33,20 @@ def zkml(home: Path, *argv: str, timeout: float = TIMEOUT_SECONDS) -> subprocess
         timeout=timeout,
         check=False,
     )
+
+
+@contextmanager
+def interruptible() -> Iterator[None]:
+    """Let the processes started meanwhile be stopped by SIGINT, also where pytest itself is not.
+
+    A shell starts what it puts into the background with SIGINT ignored, which children inherit; a handler
+    they do not.
+    """
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 def nodes_of(home: Path) -> list[int]:

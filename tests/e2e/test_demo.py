@@ -8,7 +8,7 @@ from pathlib import Path
 
 import psutil
 import pytest
-from commands import ZKML, environment, nodes_of, zkml
+from commands import ZKML, environment, interruptible, nodes_of, zkml
 
 from zkml.adapters.evm.anvil import Anvil
 from zkml.adapters.evm.rpc import Chain
@@ -137,16 +137,14 @@ def test_demo__all_five_jobs__pass_their_audit(toured):
     assert report["audits"] == dict.fromkeys(jobs, "accepted")
 
 
-def test_demo__after_it_ended__no_process_of_it_is_left(toured):
+def test_demo__after_it_ended__no_process_of_it_is_left(left_behind):
     """The node and its guard ended with the command."""
-    assert nodes_of(toured[0]) == []
+    assert left_behind == []
 
 
-def test_demo__second_run__same_model_on_the_same_chain(copied_home, toured):
+def test_demo__second_run__same_model_on_the_same_chain(toured, toured_again):
     """A second run goes on with the chain, and publishes nothing twice."""
-    run = zkml(copied_home, "demo", "--json")
-    assert run.returncode == 0, run.stderr
-    report = json.loads(run.stdout)
+    run, report = toured_again
     assert report["model_id"] == toured[1]["model_id"]
     assert not {job["job_id"] for job in report["jobs"]} & {job["job_id"] for job in toured[1]["jobs"]}
     assert "setup" not in run.stderr
@@ -168,14 +166,15 @@ def test_demo__stopped_in_the_middle__leaves_no_process_and_the_next_run_works(c
     if stage == "deploy the verifier":
         shutil.rmtree(copied_home / "chain")
         shutil.rmtree(copied_home / "deployments")
-    process = subprocess.Popen(
-        [*ZKML, "demo"],
-        env=environment(copied_home),
-        cwd=copied_home.parent,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
+    with interruptible():
+        process = subprocess.Popen(
+            [*ZKML, "demo"],
+            env=environment(copied_home),
+            cwd=copied_home.parent,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
     for line in process.stderr:
         if line.strip().startswith(stage):
             break
@@ -262,8 +261,8 @@ def test_demo__dry_run__does_nothing(tmp_path):
     assert not home.exists()
 
 
-def test_demo__json__one_object_on_stdout_and_progress_on_stderr(copied_home):
+def test_demo__json__one_object_on_stdout_and_progress_on_stderr(toured_again):
     """stdout holds one JSON object and nothing else; the stages are on stderr."""
-    run = zkml(copied_home, "demo", "--json")
+    run, _ = toured_again
     assert isinstance(json.loads(run.stdout), dict)
     assert "settle" in run.stderr

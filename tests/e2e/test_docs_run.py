@@ -1,8 +1,10 @@
 """Every command and every Python snippet of the pages runs, in one shell, and prints what the pages show."""
 
+import contextlib
 import os
 import re
 import signal
+import socket
 import subprocess
 import sys
 from dataclasses import dataclass
@@ -19,6 +21,8 @@ TIMEOUT_SECONDS = 900
 # `make` needs the network, and the tour has tests of its own.
 NOT_RUN = re.compile(r"make\b|zkml demo\b")
 MARK = "@@@ step "
+SHOWN_PORTS = ("8402", "9464")
+"""Of the nodes that the pages start; where they run, each is a free one."""
 
 
 @dataclass(frozen=True)
@@ -65,6 +69,15 @@ def test_other_pages__hold_no_commands(page):
     assert steps_of(page) == []
 
 
+def with_free_ports(text: str) -> str:
+    """Return a script whose nodes listen where nobody else does."""
+    with contextlib.ExitStack() as held:
+        for port in SHOWN_PORTS:
+            listener = held.enter_context(socket.create_server(("127.0.0.1", 0)))
+            text = re.sub(rf"\b{port}\b", str(listener.getsockname()[1]), text)
+    return text
+
+
 @pytest.fixture(scope="module")
 def outputs(tmp_path_factory) -> dict[str, str]:
     """Run all steps as one script; return what each printed, by its place."""
@@ -83,7 +96,7 @@ def outputs(tmp_path_factory) -> dict[str, str]:
     for number, step in enumerate(STEPS):
         lines += [f"echo '{MARK}{number}'", step.script]
     script = folder / "pages.sh"
-    script.write_text("\n".join(lines) + "\n")
+    script.write_text(with_free_ports("\n".join(lines) + "\n"))
     log = folder / "pages.log"
     try:
         with log.open("wb") as file:

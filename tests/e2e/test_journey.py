@@ -9,6 +9,7 @@ from commands import ZKML, environment, nodes_of, zkml
 
 from zkml.adapters.evm.anvil import detached_endpoint
 from zkml.adapters.evm.rpc import Chain
+from zkml.cli.main import run
 
 pytestmark = pytest.mark.e2e
 
@@ -20,7 +21,20 @@ def as_json(home, *argv, code=0):
     return json.loads(run.stdout)
 
 
-def test_journey__every_verb_with_json__one_object_that_fits_the_next(running_home, toured, tmp_path):
+@pytest.fixture
+def here(running_home, monkeypatch, capsys):
+    """Run a command with --json in this process, which spares the start of another, and return its one object."""
+    monkeypatch.chdir(running_home.parent)
+    monkeypatch.setenv("ZKML_HOME", str(running_home))
+
+    def run_one(*argv: str, code: int = 0):
+        assert run([*argv, "--json"]) == code, capsys.readouterr().err
+        return json.loads(capsys.readouterr().out)
+
+    return run_one
+
+
+def test_journey__every_verb_with_json__one_object_that_fits_the_next(running_home, here, toured, tmp_path):
     """What a verb prints is what the next one takes: model, job, proof, audit, money."""
     home, bundle = running_home, str(running_home / "bundles" / "digits")
     model = toured[1]["model_id"]
@@ -28,81 +42,87 @@ def test_journey__every_verb_with_json__one_object_that_fits_the_next(running_ho
     source.write_text(json.dumps([0.5] * 64))
     proof = tmp_path / "proof.json"
 
-    assert as_json(home, "model", "check", str(home / "models" / "digits.onnx"))["parameters"] == 1474
-    assert as_json(home, "circuit", "inspect", bundle)["manifest"]["srs"]["secure"] is False
-    assert as_json(home, "circuit", "mock", bundle, "--input", str(source))["satisfied"] is True
-    proved = as_json(home, "circuit", "prove", bundle, "--input", str(source), "--out", str(proof))
-    assert as_json(home, "circuit", "verify", bundle, str(proof))["accepted"] is True
-    assert as_json(home, "audit", "proof", str(proof), "--bundle", bundle)["verdict"] == "accepted"
+    assert here("model", "check", str(home / "models" / "digits.onnx"))["parameters"] == 1474
+    assert here("circuit", "inspect", bundle)["manifest"]["srs"]["secure"] is False
+    assert here("circuit", "mock", bundle, "--input", str(source))["satisfied"] is True
+    proved = here("circuit", "prove", bundle, "--input", str(source), "--out", str(proof))
+    assert here("circuit", "verify", bundle, str(proof))["accepted"] is True
+    assert here("audit", "proof", str(proof), "--bundle", bundle)["verdict"] == "accepted"
 
-    assert as_json(home, "chain", "deploy")["chain_id"] == 31337
+    assert here("chain", "deploy")["chain_id"] == 31337
     dataset = ("--dataset-digest", toured[1]["dataset"])
-    registered = as_json(home, "registry", "register", bundle, *dataset)
+    registered = here("registry", "register", bundle, *dataset)
     assert (registered["model_id"], registered["registered_now"]) == (model, False)
-    shown = as_json(home, "registry", "show", model)
+    shown = here("registry", "show", model)
     assert (shown["status"], shown["fees"]["model_fee"]) == ("PROVEN", "0.500000 zUSD")
     assert shown["dataset"] == "sha256:" + toured[1]["dataset"][2:]
-    assert model in [found["model_id"] for found in as_json(home, "registry", "list")["models"]]
-    assert as_json(home, "verifier", "show", shown["circuit_id"])["class"] == "local"
-    assert as_json(home, "did", "resolve", model)["didDocument"]["id"] == shown["did"]
-    assert as_json(home, "lineage", "show", model)["models"][0]["model_id"] == model
+    assert model in [found["model_id"] for found in here("registry", "list")["models"]]
+    assert here("verifier", "show", shown["circuit_id"])["class"] == "local"
+    assert here("did", "resolve", model)["didDocument"]["id"] == shown["did"]
+    assert here("lineage", "show", model)["models"][0]["model_id"] == model
 
-    job = as_json(home, "job", "open", model, "--input", str(source), "--fee", "2.5")["job_id"]
-    assert as_json(home, "job", "show", job)["status"] == "OPEN"
-    assert job in [found["job_id"] for found in as_json(home, "job", "list")["jobs"]]
-    assert as_json(home, "audit", "job", job, code=4)["verdict"] == "inconclusive"
+    job = here("job", "open", model, "--input", str(source), "--fee", "2.5")["job_id"]
+    assert here("job", "show", job)["status"] == "OPEN"
+    assert job in [found["job_id"] for found in here("job", "list")["jobs"]]
+    assert here("audit", "job", job, code=4)["verdict"] == "inconclusive"
     previewed = as_json(home, "prover", "run", "--dry-run")["jobs"]
     assert {"job": job, "would": "claim"} in previewed
     served = as_json(home, "prover", "run", "--job", job)
     assert served["settled"] == 1
-    waited = as_json(home, "job", "wait", job)
+    waited = here("job", "wait", job)
     assert waited["verified"] is True
     assert waited["output_integers"] == proved["output_integers"]
     assert waited["price"] == "3.010000 zUSD"
-    assert as_json(home, "audit", "job", job, "--rebuild")["verdict"] == "accepted"
+    assert here("audit", "job", job, "--rebuild")["verdict"] == "accepted"
 
-    assert as_json(home, "prover", "withdraw")["withdrawn"] == "2.500000 zUSD"
-    assert as_json(home, "prover", "status")["markets"][0]["counts"]["settled"] >= 4
-    assert as_json(home, "revenue", "show", model)["holders_due"]["units"] == "487500"
-    as_json(home, "revenue", "claim", model)
-    as_json(home, "revenue", "collect-platform", model)
-    assert as_json(home, "revenue", "show", model)["holders_due"]["units"] == "0"
-    as_json(home, "revenue", "withdraw")
-    before = as_json(home, "prover", "status")["account"]
-    as_json(home, "prover", "stake", "2")
-    as_json(home, "prover", "unstake", "1")
-    after = as_json(home, "prover", "status")["account"]
+    assert here("prover", "withdraw")["withdrawn"] == "2.500000 zUSD"
+    assert here("prover", "status")["markets"][0]["counts"]["settled"] >= 4
+    assert here("revenue", "show", model)["holders_due"]["units"] == "487500"
+    here("revenue", "claim", model)
+    here("revenue", "collect-platform", model)
+    assert here("revenue", "show", model)["holders_due"]["units"] == "0"
+    here("revenue", "withdraw")
+    before = here("prover", "status")["account"]
+    here("prover", "stake", "2")
+    here("prover", "unstake", "1")
+    after = here("prover", "status")["account"]
     assert units(after, "free") - units(before, "free") == 1_000_000
     assert units(after, "leaving") - units(before, "leaving") == 1_000_000
 
-    cancelled = as_json(home, "job", "open", model, "--input", str(source), "--fee", "1")["job_id"]
-    assert as_json(home, "job", "cancel", cancelled)["status"] == "CANCELLED"
+    cancelled = here("job", "open", model, "--input", str(source), "--fee", "1")["job_id"]
+    assert here("job", "cancel", cancelled)["status"] == "CANCELLED"
 
     assert as_json(home, "chain", "down") == {"stopped": True}
     assert nodes_of(home) == []
 
 
 def test_journey__tab__a_signed_request_is_paid_from_it_and_the_rest_comes_back(
-    running_home, toured, tmp_path
+    running_home, here, toured, tmp_path
 ):
     """Open, sign, prove, verify, settle, close: what each prints is what the next one takes."""
-    home, bundle = running_home, str(running_home / "bundles" / "digits")
+    bundle = str(running_home / "bundles" / "digits")
     source, request, proof = (tmp_path / name for name in ("input.json", "request.json", "proof.json"))
     source.write_text(json.dumps([0.5] * 64))
-    prover = as_json(home, "prover", "status")["account"]["account"]
-    opened = as_json(home, "tab", "open", toured[1]["model_id"], "--prover", prover, "--amount", "5")
+    prover = here("prover", "status")["account"]["account"]
+    opened = here("tab", "open", toured[1]["model_id"], "--prover", prover, "--amount", "5")
     tab = opened["tab_id"]
-    signed = as_json(home, "tab", "sign", tab, "--input", str(source), "--fee", "1", "--out", str(request))
+    signed = here("tab", "sign", tab, "--input", str(source), "--fee", "1", "--out", str(request))
     assert signed["price"] == "1.510000 zUSD"
-    proved = as_json(home, "circuit", "prove", bundle, "--input", str(source), "--out", str(proof))
-    verified = as_json(home, "tab", "verify", str(request), str(proof))
+    proved = here("circuit", "prove", bundle, "--input", str(source), "--out", str(proof))
+    verified = here("tab", "verify", str(request), str(proof))
     assert (verified["verified"], verified["output_integers"]) == (True, proved["output_integers"])
-    assert as_json(home, "tab", "settle", str(request), str(proof), "--dry-run")["dry_run"] is True
-    assert as_json(home, "tab", "settle", str(request), str(proof))["prover_fee"] == "1.000000 zUSD"
-    assert as_json(home, "tab", "show", tab)["balance"] == "3.490000 zUSD"
-    assert [found["tab_id"] for found in as_json(home, "tab", "list")["tabs"]] == [tab]
-    assert as_json(home, "tab", "close", tab, "--as", "prover")["returned"] == "3.490000 zUSD"
-    assert as_json(home, "tab", "show", tab)["status"] == "CLOSED"
+    assert here("tab", "settle", str(request), str(proof), "--dry-run")["dry_run"] is True
+    waiting = here("audit", "request", str(request), code=4)
+    assert (waiting["verdict"], waiting["meaning"]) == ("inconclusive", "not settled")
+    settled = here("tab", "settle", str(request), str(proof))
+    assert settled["prover_fee"] == "1.000000 zUSD"
+    audited = here("audit", "request", settled["request"])
+    assert (audited["verdict"], audited["facts"]["prover_fee"]) == ("accepted", "1000000")
+    assert here("audit", "request", str(request), "--rebuild")["verdict"] == "accepted"
+    assert here("tab", "show", tab)["balance"] == "3.490000 zUSD"
+    assert [found["tab_id"] for found in here("tab", "list")["tabs"]] == [tab]
+    assert here("tab", "close", tab, "--as", "prover")["returned"] == "3.490000 zUSD"
+    assert here("tab", "show", tab)["status"] == "CLOSED"
 
 
 def units(account, name) -> int:
@@ -131,16 +151,16 @@ DRY_RUNS = {
 }
 
 
-def test_dry_run__of_everything_that_sends__sends_nothing(running_home, toured, tmp_path):
+def test_dry_run__of_everything_that_sends__sends_nothing(running_home, here, toured, tmp_path):
     """With --dry-run the chain's height, the model, the jobs and the stake stay as they were."""
     home, model = running_home, toured[1]["model_id"]
     source = tmp_path / "input.json"
     source.write_text(json.dumps([0.25] * 64))
-    job = as_json(home, "job", "open", model, "--input", str(source), "--fee", "1")["job_id"]
+    job = here("job", "open", model, "--input", str(source), "--fee", "1")["job_id"]
     served = as_json(home, "prover", "run", "--job", job)
     assert served["settled"] == 1
-    later = as_json(home, "job", "open", model, "--input", str(source), "--fee", "1")["job_id"]
-    shown = as_json(home, "registry", "show", model)
+    later = here("job", "open", model, "--input", str(source), "--fee", "1")["job_id"]
+    shown = here("registry", "show", model)
     values = {
         "bundle": home / "bundles" / "digits",
         "model": model,
@@ -149,15 +169,15 @@ def test_dry_run__of_everything_that_sends__sends_nothing(running_home, toured, 
         "input": source,
         "job": later,
     }
-    stake = as_json(home, "prover", "status")["account"]
+    stake = here("prover", "status")["account"]
     height = _height(home)
     for argv in DRY_RUNS.values():
-        planned = as_json(home, *(part.format(**values) for part in argv), "--dry-run")
+        planned = here(*(part.format(**values) for part in argv), "--dry-run")
         assert planned["dry_run"] is True
     assert _height(home) == height
-    assert as_json(home, "registry", "show", model) == shown
-    assert as_json(home, "job", "show", later)["status"] == "OPEN"
-    assert as_json(home, "prover", "status")["account"] == stake
+    assert here("registry", "show", model) == shown
+    assert here("job", "show", later)["status"] == "OPEN"
+    assert here("prover", "status")["account"] == stake
 
 
 def _height(home) -> int:

@@ -3,11 +3,14 @@
 import dataclasses
 import functools
 import tempfile
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import onnx
 import pytest
+from built_once import built_once, shared_folder
 from onnx import TensorProto, helper, numpy_helper
 
 from circuits.batches import pack_batch
@@ -69,51 +72,62 @@ def request(lab_directory: Path, onnx_path: Path, srs: SrsStore, **changes) -> C
 
 
 @functools.cache
-def _shared_directory() -> tempfile.TemporaryDirectory:
+def _scratch() -> tempfile.TemporaryDirectory:
     return tempfile.TemporaryDirectory(prefix="zkml-test-circuits-")
+
+
+def _store() -> SrsStore:
+    return SrsStore(shared_folder() / "srs")
+
+
+def _built(name: str, build: Callable[[Path], tuple[Bundle, WitnessResult, ProofFile, Path]]) -> Lab:
+    """Compile once per test run; files that tests write go to a folder of this process."""
+    _, (bundle, witness, proof, model) = built_once(f"circuit-{name}", build)
+    scratch = Path(_scratch().name) / name
+    scratch.mkdir()
+    return Lab(open_system("ezkl"), bundle, witness, proof, model, _store(), scratch)
+
+
+def _proved(
+    bundle: Bundle, packed: bytes, folder: Path, model: Path
+) -> tuple[Bundle, WitnessResult, ProofFile, Path]:
+    system = open_system("ezkl")
+    witness = system.witness(bundle, packed, folder / "witness.json")
+    return bundle, witness, system.prove(bundle, witness).proof, model
+
+
+def _compiled(folder: Path, model: Path, **changes: Any) -> tuple[Bundle, WitnessResult, ProofFile, Path]:
+    system = open_system("ezkl")
+    bundle = system.compile(request(folder, model, _store(), **changes))
+    return _proved(bundle, system.quantize_input(bundle, SAMPLES[0]), folder, model)
 
 
 @functools.cache
 def lab(activation: str = "Relu") -> Lab:
     """Compile once per test run."""
-    directory = Path(_shared_directory().name) / activation
-    directory.mkdir()
-    srs = SrsStore(directory.parent / "srs")
-    system = open_system("ezkl")
-    model = write_mlp(directory / "model.onnx", activation)
-    bundle = system.compile(request(directory, model, srs))
-    packed = system.quantize_input(bundle, SAMPLES[0])
-    witness = system.witness(bundle, packed, directory / "witness.json")
-    proof = system.prove(bundle, witness).proof
-    return Lab(system, bundle, witness, proof, model, srs, directory)
+    return _built(activation, lambda folder: _compiled(folder, write_mlp(folder / "model.onnx", activation)))
 
 
 @functools.cache
 def committed_lab(seed: int) -> Lab:
     """Compile a model of one architecture with committed weights, once per test run for each seed."""
-    directory = Path(_shared_directory().name) / f"committed-{seed}"
-    directory.mkdir()
-    srs = SrsStore(directory.parent / "srs")
-    system = open_system("ezkl")
-    model = write_mlp(directory / "model.onnx", seed=seed)
-    bundle = system.compile(request(directory, model, srs, weights="committed"))
-    packed = system.quantize_input(bundle, SAMPLES[0])
-    witness = system.witness(bundle, packed, directory / "witness.json")
-    return Lab(system, bundle, witness, system.prove(bundle, witness).proof, model, srs, directory)
+    return _built(
+        f"committed-{seed}",
+        lambda folder: _compiled(folder, write_mlp(folder / "model.onnx", seed=seed), weights="committed"),
+    )
 
 
 @functools.cache
 def batch_lab(inputs: int = 2) -> Lab:
     """Compile a batch of the ReLU model and prove its first samples, once per test run."""
     one = lab("Relu")
-    directory = Path(_shared_directory().name) / f"batch-{inputs}"
-    directory.mkdir()
-    bundle = one.system.compile_batch(one.bundle, inputs, directory / "bundle", one.srs)
-    packed = [one.system.quantize_input(one.bundle, sample) for sample in SAMPLES[:inputs]]
-    whole = pack_batch(bundle.manifest, packed)
-    witness = one.system.witness(bundle, whole, directory / "witness.json")
-    proof = one.system.prove(bundle, witness).proof
-    return Lab(one.system, bundle, witness, proof, one.onnx, one.srs, directory)
+
+    def build(folder: Path) -> tuple[Bundle, WitnessResult, ProofFile, Path]:
+        bundle = one.system.compile_batch(one.bundle, inputs, folder / "bundle", one.srs)
+        packed = [one.system.quantize_input(one.bundle, sample) for sample in SAMPLES[:inputs]]
+        return _proved(bundle, pack_batch(bundle.manifest, packed), folder, one.onnx)
+
+    return _built(f"batch-{inputs}", build)
 
 
 @pytest.fixture(scope="session")

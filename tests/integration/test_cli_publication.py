@@ -69,6 +69,9 @@ def test_publication__by_command__is_what_the_options_asked_for(studio, ask):
     planned = ask(*added, "--dry-run")
     assert len(planned["transactions"]) == 1
     circuit = ask(*added)
+    span = circuit["input"]["max"] - circuit["input"]["min"] + 1
+    assert circuit["warning"] == planned["warning"]
+    assert f"{span**4} possible inputs, fewer than 2^64" in circuit["warning"]
     assert (circuit["kind"], circuit["added_now"]) == ("shared", True)
     assert ask(*added)["added_now"] is False
     assert ask(*added, "--dry-run")["then"][0][:7] == "nothing"

@@ -17,7 +17,6 @@ from circuits.port import ErrorBudget
 from circuits.systems import open_system
 from circuits.verification import verify_proof
 from zkml.adapters.ezkl import client
-from zkml.adapters.ezkl.process import ChildOptions
 from zkml.adapters.process.child import Limits
 from zkml.core.fixed_point import dequantize, quantize
 from zkml.core.tensors import expand_input, pack, unpack_input, unpack_output
@@ -247,7 +246,7 @@ def test_child__secrets_and_ezkl_variables__stay_out(monkeypatch, tmp_path):
 
     monkeypatch.setenv("ZKML_PRIVATE_KEY", "0x01")
     monkeypatch.setenv("EZKL_KEY_FORMAT", "processed")
-    found = process._environment(str(tmp_path), ChildOptions())
+    found = process.environment(str(tmp_path), process.Flavour())
     assert "ZKML_PRIVATE_KEY" not in found
     assert found["EZKL_KEY_FORMAT"] == "raw-bytes"
     assert found["EZKL_REPO_PATH"] == str(tmp_path)

@@ -23,16 +23,25 @@ from chain_fixtures import (
 from ezkl_circuits import SAMPLES, lab
 
 from circuits.verifier_source import shared_key
-from prover_nodes.build import build_node, open_circuits
+from prover_nodes.admission import Admission
+from prover_nodes.build import build_node
 from prover_nodes.chain_port import ChainMarket, ChainTransactions
+from prover_nodes.claiming import Claiming
+from prover_nodes.filing import Filing
+from prover_nodes.halting import Halt
 from prover_nodes.journal import CaseState, Purpose, Stage, open_journal
+from prover_nodes.judge import Judge
 from prover_nodes.node import Node
+from prover_nodes.observer import SilentObserver
 from prover_nodes.outbox import Outbox
 from prover_nodes.pipeline import Pipeline
 from prover_nodes.policy import Policy, SkipCode
 from prover_nodes.ports import find_circuit
 from prover_nodes.preview import preview_jobs
+from prover_nodes.profit import gas_of_job
 from prover_nodes.services.inspect import inspect_gas_limit, inspect_verifier
+from prover_nodes.slots import ProvingSlots
+from prover_nodes.workers.opening import open_circuits
 from verifier_contracts.artifacts import ContractArtifact
 from verifier_contracts.bindings import BoundContract
 from verifier_contracts.compiler import compile_sources
@@ -143,6 +152,12 @@ class HashCircuit:
     def expected_prove_seconds(self):
         return 1.0
 
+    def expected_witness_seconds(self):
+        return 0.0
+
+    def expected_peak_bytes(self):
+        return 1 << 20
+
     def witness(self, packed_input, *, progress):
         return EXAMPLE_OUTPUT, 0.0
 
@@ -184,17 +199,17 @@ def hash_node(market, prover, journal_path, tmp_path, transactions=None):
     journal = open_journal(journal_path, bound.scope)
     circuit = HashCircuit(market.spec.verifying_key_digest)
     transactions = transactions or ChainTransactions(market.chain, prover)
-    pipeline = Pipeline(
-        market=bound,
-        outbox=Outbox(transactions, journal, SystemClock(), 20.0, 0),
-        journal=journal,
-        circuits=[circuit],
+    clock, halt, observer = SystemClock(), Halt(), SilentObserver()
+    admission = Admission(ProvingSlots(1, 1 << 30, clock, halt=halt), 1 << 30)
+    policy = Policy(frozenset({VerifierClass.LOCAL}), 0, 5.0, 0)
+    claiming = Claiming(
+        judge=Judge(bound, [circuit], policy, admission, silent),
+        outbox=Outbox(transactions, journal, clock, 20.0, 0),
+        filing=Filing(journal, silent, observer),
         store=DirectoryStore(tmp_path / "store"),
-        policy=Policy(frozenset({VerifierClass.LOCAL}), 0, 5.0, 0),
         input_limit_bytes=1024,
-        progress=silent,
     )
-    return Node(pipeline, poll_seconds=0.05), circuit
+    return Node(Pipeline(claiming), halt=halt, observer=observer, poll_seconds=0.05), circuit
 
 
 def open_job(market, requester, packed_input=None, *, uri="", seconds=600):
@@ -212,7 +227,7 @@ def test_node__on_a_real_chain__claims_settles_and_is_credited(market, requester
     """Exactly the fee is credited, the stake is free again, and the allowance is spent to the last unit."""
     job_id = open_job(market, requester)
     node, _ = hash_node(market, prover, tmp_path / "j.sqlite", tmp_path)
-    with node.journal:
+    with node:
         report = node.run_once([job_id])
     [outcome] = report.settled
     facts = market.jobs.facts(job_id)
@@ -230,7 +245,7 @@ def test_node__input_by_content_address__is_settled(market, requester, prover, t
     cid = DirectoryStore(tmp_path / "store").put_bytes(packed)
     job_id = open_job(market, requester, packed, uri=f"ipfs://{cid}")
     node, _ = hash_node(market, prover, tmp_path / "j.sqlite", tmp_path)
-    with node.journal:
+    with node:
         assert len(node.run_once([job_id]).settled) == 1
 
 
@@ -274,7 +289,7 @@ def test_node__claim_waits_in_the_mempool__is_found_there(market, requester, tmp
         node, _ = hash_node(market, prover, path, tmp_path)
         miner = threading.Timer(0.3, lambda: market.chain.request("evm_setIntervalMining", 1))
         miner.start()
-        with node.journal:
+        with node:
             assert len(node.run_once([job_id]).settled) == 1
     finally:
         miner.join()
@@ -297,7 +312,7 @@ def test_node__rival_takes_the_kept_claims_job__gives_it_up_without_a_transactio
     market.jobs.claim(market.enrolled(), job_id)
     nonce = market.chain.nonce(prover.address)
     node, _ = hash_node(market, prover, path, tmp_path)
-    with node.journal:
+    with node:
         assert node.run_once([job_id]).skips == {"claimed-by-other": 1}
     assert market.chain.nonce(prover.address) == nonce
 
@@ -332,7 +347,7 @@ def test_chain_port__refusals__are_the_twins_of_the_contracts_errors(market, req
         transactions.simulate(settle)
     pass_time(market.chain, 120)
     with pytest.raises(JobExpiredError):
-        transactions.sign(settle)
+        transactions.sign(settle, nonce=0)
     assert bound.claim_of(job_id) is None
     assert bound.settlement_of(job_id) is None
 
@@ -346,7 +361,7 @@ def test_node__late_claim_of_a_rival__is_taken_over_and_settled_after_the_grace(
     market.jobs.claim(rival, job_id)
     pass_time(market.chain, 61)
     node, circuit = hash_node(market, prover, tmp_path / "j.sqlite", tmp_path)
-    with node.journal:
+    with node:
         assert node.run_once([job_id]).skips == {str(SkipCode.IN_GRACE): 1}
         pass_time(market.chain, market.jobs.terms().grace_seconds + 1)
         assert len(node.run_once([job_id]).settled) == 1
@@ -364,7 +379,7 @@ def test_node__previous_prover_settles_in_its_grace__ends_as_overtaken(market, r
     market.jobs.claim(rival, job_id)
     pass_time(market.chain, 61)
     node, _ = hash_node(market, prover, tmp_path / "j.sqlite", tmp_path)
-    with node.journal:
+    with node:
         node.run_once([job_id])
         packed = example_input()
         market.jobs.settle(rival, job_id, packed, EXAMPLE_OUTPUT, halo2_proof_of(packed, EXAMPLE_OUTPUT))
@@ -412,7 +427,7 @@ def test_node__verifier_that_turns_under_its_keys_digest__costs_it_nothing(marke
     before = market.token.balance_of(prover.address), market.chain.nonce(prover.address)
     for _ in range(2):
         node, circuit = hash_node(market, prover, tmp_path / "j.sqlite", tmp_path)
-        with node.journal:
+        with node:
             report = node.run_once([job_id])
         assert report.skips == {str(SkipCode.FOREIGN_VERIFIER): 1}
         assert circuit.proved == 0
@@ -447,7 +462,7 @@ node = build_node(
     prover=settings.prover,
     chain=settings.chain,
 )
-with node.journal:
+with node:
     report = node.run_once([bytes.fromhex(given["job"])])
 print(json.dumps(report.as_json()))
 """
@@ -527,6 +542,36 @@ def test_node__real_ezkl_killed_by_sigkill__the_next_one_finishes_the_job(
     assert len(market.jobs.events.settlements_of(job_id)) == 1
 
 
+def test_profit__estimated_gas__is_what_a_job_costs_on_the_chain(
+    ezkl_market, requester, prover, tmp_path, folder
+):
+    """Claim and settlement of a real proof use no more than the estimate, and not much less."""
+    market, tiny, settings = ezkl_market, lab("Relu"), Settings()
+    node = build_node(
+        account=prover,
+        market=bind(market.chain, market.deployment),
+        bundles=[tiny.bundle],
+        store=DirectoryStore(tmp_path),
+        journal=tmp_path / "journal.sqlite",
+        work=tmp_path / "work",
+        verifiers=folder / "verifiers",
+        prover=settings.prover,
+        chain=settings.chain,
+    )
+    used = []
+    with node:
+        for sample in SAMPLES[4:6]:
+            packed = tiny.system.quantize_input(tiny.bundle, sample)
+            job_id, _ = market.jobs.open(requester, market.job_spec(packed, seconds=3600), packed)
+            [outcome] = node.run_once([job_id]).settled
+            case = node.journal.case_of(to_hex(job_id))
+            claim = node.journal.last_transaction(case, Purpose.CLAIM)
+            used.append(market.chain.receipt(claim.transaction).gas_used + outcome.settlement.gas_used)
+    spec = market.router.circuit(market.registry.commitment_of(market.model_id).circuit_id)
+    # The first settlement pays more, because the account was never credited before.
+    assert used[1] <= gas_of_job(spec.layout, spec.gas_limit * 4 // 5) <= 1.1 * used[1]
+
+
 def test_preview__open_jobs__says_what_the_node_would_do_and_changes_nothing(
     ezkl_market, foreign_market, requester, prover, folder
 ):
@@ -568,13 +613,13 @@ def test_build_node__from_parts__knows_its_bundles_by_verifying_key(ezkl_market,
         prover=settings.prover,
         chain=settings.chain,
     )
-    with node.journal:
+    with node:
         [circuit] = node._pipeline.circuits
         generated = digest_bytes(tiny.bundle.manifest.verifying_key)
         shared = SharedKey.parse(shared_key(tiny.bundle)).digest
         assert [find_circuit([circuit], digest) for digest in (generated, shared)] == [circuit, circuit]
         assert find_circuit([circuit], bytes(32)) is None
-        assert node._pipeline.policy.confirmations == 0
+        assert node._pipeline.judge.policy.confirmations == 0
 
 
 def test_bundle_circuit__verifier_code_and_gas__are_those_that_its_publisher_pinned(
@@ -582,9 +627,10 @@ def test_bundle_circuit__verifier_code_and_gas__are_those_that_its_publisher_pin
 ):
     """The key generates the deployed code; a node that never measured proves one sample and gets the same gas."""
     market, tiny, settings = ezkl_market, lab("Relu"), Settings()
-    [circuit] = open_circuits(
+    opened = open_circuits(
         [tiny.bundle], prover=settings.prover, work=tmp_path / "work", verifiers=tmp_path / "verifiers"
     )
+    [circuit] = opened.circuits
     spec = market.router.circuit(market.registry.commitment_of(market.model_id).circuit_id)
     assert inspect_verifier(spec, circuit, code_of=market.chain.code, chain_id=market.chain.chain_id) is None
     stages = []
@@ -596,3 +642,4 @@ def test_bundle_circuit__verifier_code_and_gas__are_those_that_its_publisher_pin
     assert inspect_gas_limit(spec._replace(gas_limit=least), circuit, progress=silent) is None
     assert "needed" in inspect_gas_limit(spec._replace(gas_limit=least - 1), circuit, progress=silent).note
     assert not list((tmp_path / "work").iterdir())
+    opened.close()

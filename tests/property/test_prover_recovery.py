@@ -49,7 +49,8 @@ kills = st.tuples(st.just("kill"), st.integers(0, 60))
 reorgs = st.tuples(st.just("reorg"), st.integers(1, CONFIRMATIONS), st.booleans())
 losses = st.tuples(st.just("lose the mempool"))
 strangers = st.tuples(st.just("spend a nonce"))
-troubles = st.lists(st.one_of(kills, reorgs, losses, strangers), max_size=8)
+gas_prices = st.tuples(st.just("gas"), st.sampled_from([0, 105, 120]))
+troubles = st.lists(st.one_of(kills, reorgs, losses, strangers, gas_prices), max_size=8)
 
 
 class WatchedMarket(SimulatedMarket):
@@ -70,7 +71,7 @@ class WatchedMarket(SimulatedMarket):
 @settings(max_examples=60, deadline=None)
 @given(troubles)
 def test_node__any_troubles__one_claim_one_settlement_one_payment(tmp_path_factory, sequence):
-    """No sequence of kills, reorgs, lost mempools and stolen nonces makes it pay or be paid twice."""
+    """No sequence of kills, reorgs, lost mempools, dear gas and stolen nonces makes it pay or be paid twice."""
     chain, circuit = SimulatedChain(instant=False), SimulatedCircuit()
     tokens = chain.tokens()
     chain.open(INPUT, seconds=1_000_000)
@@ -97,10 +98,13 @@ def test_node__any_troubles__one_claim_one_settlement_one_payment(tmp_path_facto
                 chain.mine()
         elif trouble == "lose the mempool":
             chain.mempool.clear()
+        elif trouble == "gas":
+            chain.least_price = details[0]
         else:
             stranger = SimulatedMarket(chain)
             with contextlib.suppress(Exception):
                 stranger.act(stranger.plan_approve(COLLATERAL))
+    chain.least_price = 0
     for _ in range(6):
         states = run()
 

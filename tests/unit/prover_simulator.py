@@ -5,23 +5,32 @@ It implements the prover node's ports. Time passes when the node sleeps, and the
 
 import contextlib
 import copy
+import functools
 import json
+import threading
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import count
 from typing import Any
 
+from prover_nodes.admission import Admission
+from prover_nodes.claiming import Claiming
+from prover_nodes.filing import Filing
+from prover_nodes.halting import Halt, halting_progress
 from prover_nodes.journal import Journal
+from prover_nodes.judge import Judge
 from prover_nodes.node import Node
+from prover_nodes.observer import Observer, SilentObserver
 from prover_nodes.outbox import Outbox
 from prover_nodes.pipeline import Pipeline
 from prover_nodes.policy import Policy
 from prover_nodes.ports import CollateralTerms, FoundMove
+from prover_nodes.slots import ProvingSlots
 from registry.provers import Stake
 from verifier_contracts.expected_verifier import ExpectedVerifier
 from verifier_contracts.local_verification import adapter_code
-from zkml.adapters.evm.answers import TransactionReceipt
+from zkml.adapters.evm.answers import Block, TransactionReceipt
 from zkml.adapters.evm.transactions import Call, SignedTransaction
 from zkml.core.digests import keccak256
 from zkml.core.identifiers import CircuitSpec, VerifierClass, proof_system_id
@@ -39,6 +48,7 @@ from zkml.errors import (
     NotRegisteredError,
     ProofRejectedError,
     ProverRefusedError,
+    RpcError,
     StakeError,
     ZkmlError,
 )
@@ -64,6 +74,8 @@ CLAIM_SECONDS = 100
 FUNDS = 10_000_000
 BLOCK_SECONDS = 2
 LEAST_GAS = 150_000
+MEMORY = 1 << 30
+MAX_PRICE = 1000
 SYSTEM_ID = proof_system_id("simulated")
 ADAPTER = "0x" + "44" * 20
 VERIFIER = "0x" + "55" * 20
@@ -110,6 +122,23 @@ class State:
     moves: dict[tuple[str, str, bytes], FoundMove] = field(default_factory=dict)
 
 
+def _move_of(signed: SignedTransaction) -> str:
+    """Return what a transaction does; one that only fills a gap in the nonces does nothing."""
+    data = json.loads(signed.raw)["data"]
+    return str(json.loads(data)["move"]) if data else ""
+
+
+def _one_at_a_time(method: Callable[..., Any]) -> Callable[..., Any]:
+    """Let one thread at a time change a chain."""
+
+    @functools.wraps(method)
+    def locked(self: Any, *arguments: Any, **options: Any) -> Any:
+        with self.lock:
+            return method(self, *arguments, **options)
+
+    return locked
+
+
 @dataclass
 class SimulatedChain:
     """The chain. With `instant`, a transaction is mined when it is broadcast."""
@@ -125,6 +154,10 @@ class SimulatedChain:
     closed_to: set[str] = field(default_factory=set)
     codes: dict[str, bytes] = field(default_factory=lambda: {ADAPTER: ADAPTER_CODE, VERIFIER: VERIFIER_CODE})
     hashes: Iterator[int] = field(default_factory=count)
+    least_price: int = 0
+    """What is offered less for is not mined."""
+    gas_price_wei: int = 10**9
+    lock: threading.RLock = field(default_factory=threading.RLock)
 
     def __post_init__(self) -> None:
         for account in (PROVER, RIVAL, REQUESTER):
@@ -135,6 +168,7 @@ class SimulatedChain:
     def height(self) -> int:
         return len(self.blocks) - 1
 
+    @_one_at_a_time
     def mine(self) -> None:
         """Mine a block of everything that waits, in the order of nonces."""
         self.now += BLOCK_SECONDS
@@ -144,6 +178,8 @@ class SimulatedChain:
         mined = []
         for signed in sorted(self.mempool.values(), key=lambda item: item.nonce):
             expected = self.state.nonces[signed.sender]
+            if json.loads(signed.raw)["price"] < self.least_price:
+                continue
             if signed.nonce == expected:
                 self._apply(signed, block_hash)
                 mined.append(signed)
@@ -151,6 +187,7 @@ class SimulatedChain:
                 del self.mempool[signed.transaction]
         self.blocks[-1] = (block_hash, before, tuple(mined))
 
+    @_one_at_a_time
     def reorg(self, depth: int, *, keep: bool) -> None:
         """Undo blocks; `keep` puts their transactions back among those that wait."""
         undone = self.blocks[-depth:]
@@ -160,6 +197,7 @@ class SimulatedChain:
             for signed in transactions if keep else ():
                 self.mempool[signed.transaction] = signed
 
+    @_one_at_a_time
     def open(
         self,
         packed_input: bytes,
@@ -225,6 +263,7 @@ class SimulatedChain:
         )
         return job_id
 
+    @_one_at_a_time
     def endow(self, account: str, stake: int = FUNDS) -> None:
         """Register an account as a prover with a stake of its own money."""
         self.state.stakes[account] = Stake(stake, 0, True, 0, 0)
@@ -244,7 +283,7 @@ class SimulatedChain:
             for _, _, transactions in self.blocks
             for signed in transactions
             if signed.sender == sender
-            and json.loads(json.loads(signed.raw)["data"])["move"] == move
+            and _move_of(signed) == move
             and self.state.receipts[signed.transaction].succeeded
         ]
 
@@ -253,11 +292,13 @@ class SimulatedChain:
         return {
             signed.transaction
             for signed in self.broadcasts
-            if signed.sender == sender and json.loads(json.loads(signed.raw)["data"])["move"] == move
+            if signed.sender == sender and _move_of(signed) == move
         }
 
     def execute(self, state: State, sender: str, data: bytes) -> tuple[str, bytes] | None:
         """Run a move; it raises, or changes `state`."""
+        if not data:
+            return None
         call = json.loads(data)
         move, held = call["move"], state.stakes[sender]
         if move == "register":
@@ -381,6 +422,17 @@ class SimulatedChain:
         )
 
 
+def _alone(method: Callable[..., Any]) -> Callable[..., Any]:
+    """Let one thread at a time look at the chain or change it."""
+
+    @functools.wraps(method)
+    def locked(self: Any, *arguments: Any, **options: Any) -> Any:
+        with self.chain.lock:
+            return method(self, *arguments, **options)
+
+    return locked
+
+
 class SimulatedMarket:
     """One account's view of the chain: the ports `Market` and `Transactions`."""
 
@@ -397,6 +449,20 @@ class SimulatedMarket:
 
     def now(self) -> int:
         return self.chain.now
+
+    def block(self, number: int | None = None) -> Block:
+        number = self.chain.height if number is None else number
+        if number > self.chain.height:
+            raise RpcError(f"expected block {number}, found none")
+        parent = self.chain.blocks[number - 1][0] if number else to_hex(bytes(32))
+        time = self.time_of_block(number)
+        return Block(number, self.chain.blocks[number][0], parent, time, self.chain.gas_price_wei, 30_000_000)
+
+    def time_of_block(self, number: int) -> int:
+        return self.chain.now - BLOCK_SECONDS * (self.chain.height - number)
+
+    def gas_price_wei(self) -> int:
+        return self.chain.gas_price_wei
 
     def requests(self, from_block: int, to_block: int) -> Iterator[JobRequest]:
         return (r for r in self.chain.state.requests if from_block <= r.opened_block <= to_block)
@@ -470,6 +536,7 @@ class SimulatedMarket:
 
     # --- transactions ---
 
+    @_alone
     def simulate(self, call: Call) -> None:
         # Like a local node's pending block: after everything that waits.
         state = copy.deepcopy(self.chain.state)
@@ -478,15 +545,51 @@ class SimulatedMarket:
                 self.chain.execute(state, signed.sender, json.loads(signed.raw)["data"].encode())
         self.chain.execute(state, self.account, call.data)
 
-    def sign(self, call: Call) -> SignedTransaction:
-        self.simulate(call)
-        waiting = sum(signed.sender == self.account for signed in self.chain.mempool.values())
-        nonce = self.chain.state.nonces[self.account] + waiting
-        # No two signings give the same bytes, as no two have the same gas price on a real chain.
-        fields = {"salt": next(self.chain.hashes), "nonce": nonce, "data": call.data.decode()}
-        raw = json.dumps(fields | {"sender": self.account}).encode()
-        return SignedTransaction(to_hex(keccak256(raw)), raw, self.account, nonce, call.what)
+    @contextlib.contextmanager
+    def hold(self) -> Iterator[None]:
+        with self.chain.lock:
+            yield
 
+    def spent_nonce(self) -> int:
+        return self.chain.state.nonces[self.account]
+
+    @_alone
+    def next_nonce(self) -> int:
+        nonce = self.spent_nonce()
+        waiting = {other.nonce for other in self.chain.mempool.values() if other.sender == self.account}
+        while nonce in waiting:
+            nonce += 1
+        return nonce
+
+    @_alone
+    def sign(self, call: Call, *, nonce: int | None = None) -> SignedTransaction:
+        self.simulate(call)
+        return self._signed(call.data.decode(), self.next_nonce() if nonce is None else nonce, call.what, 100)
+
+    def outbid(self, signed: SignedTransaction) -> SignedTransaction | None:
+        """Return the same transaction for an eighth more; None above ten times the first price."""
+        fields = json.loads(signed.raw)
+        price = -(-fields["price"] * 9 // 8)
+        if price > MAX_PRICE:
+            return None
+        return self._signed(fields["data"], signed.nonce, signed.what, price)
+
+    @_alone
+    def refusal(self, signed: SignedTransaction) -> str:
+        state = copy.deepcopy(self.chain.state)
+        try:
+            self.chain.execute(state, self.account, json.loads(signed.raw)["data"].encode())
+        except ZkmlError as error:
+            return error.message
+        return ""
+
+    def _signed(self, data: str, nonce: int, what: str, price: int) -> SignedTransaction:
+        # No two signings give the same bytes, as no two have the same gas price on a real chain.
+        fields = {"salt": next(self.chain.hashes), "nonce": nonce, "data": data, "price": price}
+        raw = json.dumps(fields | {"sender": self.account}).encode()
+        return SignedTransaction(to_hex(keccak256(raw)), raw, self.account, nonce, what)
+
+    @_alone
     def broadcast(self, signed: SignedTransaction) -> None:
         if signed.nonce < self.chain.state.nonces[signed.sender]:
             raise ChainError("expected a free nonce, found it used")
@@ -494,6 +597,9 @@ class SimulatedMarket:
             if (other.sender, other.nonce) == (signed.sender, signed.nonce):
                 if other.transaction == signed.transaction:
                     return
+                if json.loads(signed.raw)["price"] * 8 >= json.loads(other.raw)["price"] * 9:
+                    del self.chain.mempool[other.transaction]
+                    break
                 raise ChainError("expected a better price than the transaction that waits")
         self.chain.broadcasts.append(signed)
         self.chain.mempool[signed.transaction] = signed
@@ -514,6 +620,7 @@ class SimulatedMarket:
     def has_block(self, number: int, block_hash: str) -> bool:
         return number < len(self.chain.blocks) and self.chain.blocks[number][0] == block_hash
 
+    @_alone
     def act(self, call: Call) -> None:
         """Sign, broadcast and mine: what another program with this key would do."""
         self.broadcast(self.sign(call))
@@ -541,6 +648,7 @@ class SimulatedClock:
     def monotonic(self) -> float:
         return self.seconds
 
+    @_alone
     def sleep(self, seconds: float) -> None:
         self.seconds += max(seconds, BLOCK_SECONDS)
         self.chain.mine()
@@ -559,6 +667,7 @@ class SimulatedCircuit:
     def __init__(self) -> None:
         self.proved = 0
         self.expected = 5.0
+        self.peak: int | None = MEMORY // 4
         self.corrupt_proofs = 0
         self.while_proving: Callable[[], None] = lambda: None
 
@@ -573,6 +682,12 @@ class SimulatedCircuit:
 
     def expected_prove_seconds(self) -> float | None:
         return self.expected
+
+    def expected_witness_seconds(self) -> float | None:
+        return 0.01
+
+    def expected_peak_bytes(self) -> int | None:
+        return self.peak
 
     def witness(self, packed_input: bytes, *, progress: Any) -> tuple[bytes, float]:
         self.domain.check(unpack_input(LAYOUT, packed_input))
@@ -671,6 +786,10 @@ def simulated_node(
     circuits: list[Any] | None = None,
     progress: Any = silent,
     market: "SimulatedMarket | None" = None,
+    observer: Observer | None = None,
+    slots: ProvingSlots | None = None,
+    settlers: int = 1,
+    claimers: int = 1,
 ) -> Node:
     """Build a node on the simulated chain."""
     fuse = fuse or Fuse()
@@ -678,19 +797,27 @@ def simulated_node(
     market = market or SimulatedMarket(chain)
     sender: Any = Fused(market, fuse, "broadcast", "sign")
     proving: Any = Fused(circuit, fuse, "witness", "prove")
-    outbox = Outbox(sender, kept, SimulatedClock(chain), 60.0, policy.confirmations)
+    clock, halt, observer = SimulatedClock(chain), Halt(), observer or SilentObserver()
+    outbox = Outbox(sender, kept, clock, 60.0, policy.confirmations)
+    slots = slots or ProvingSlots(1, MEMORY, clock, halt=halt)
+    progress = halting_progress(progress, halt)
     known = [proving] if circuits is None else circuits
-    pipeline = Pipeline(
-        market=market,
+    claiming = Claiming(
+        judge=Judge(market, known, policy, Admission(slots, MEMORY), progress),
         outbox=outbox,
-        journal=kept,
-        circuits=known,
+        filing=Filing(kept, progress, observer),
         store=store or SimulatedStore(),
-        policy=policy,
         input_limit_bytes=1024,
-        progress=progress,
     )
-    return Node(pipeline, poll_seconds=0.01)
+    return Node(
+        Pipeline(claiming),
+        halt=halt,
+        observer=observer,
+        poll_seconds=0.01,
+        claimers=claimers,
+        provers=slots.count,
+        settlers=settlers,
+    )
 
 
 def _call(move: str, **fields: Any) -> Call:

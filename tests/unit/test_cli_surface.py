@@ -54,6 +54,8 @@ def test_nouns__as_designed():
         "registry",
         "lineage",
         "did",
+        "infer",
+        "mcp",
         "job",
         "tab",
         "prover",

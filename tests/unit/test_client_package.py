@@ -23,14 +23,20 @@ def test_public_names__all_of_them_are_there_and_documented():
 def test_public_names__functions_and_records_of_the_modules__none_forgotten():
     """Every public function and class that speaks to a requester is exported."""
     expected = {
+        "AsyncModel",
         "JobOutput",
+        "Model",
         "OpenedJob",
         "OpenedTab",
         "OpeningJournal",
         "OpeningRecord",
+        "Prediction",
         "Proved",
+        "Receipt",
         "RequestJournal",
+        "Requester",
         "TabAnswer",
+        "TabJournal",
         "Withdrawal",
         "cancel",
         "checked_commitment",
@@ -38,6 +44,7 @@ def test_public_names__functions_and_records_of_the_modules__none_forgotten():
         "close_tab",
         "fetch_manifest",
         "open_job",
+        "open_requester",
         "open_tab",
         "pack_input",
         "read_answer",
@@ -75,6 +82,38 @@ def test_import__auditor_and_client__without_ezkl_and_torch(module):
         f"import {module}\n"
         "for name in __import__('zkml.client').client.__all__:\n"
         "    getattr(sys.modules['zkml.client'], name)\n"
+    )
+    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert run.returncode == 0, run.stderr
+
+
+def test_import__infer_and_model__base_install_suffices():
+    """A client that infers loads neither torch, ezkl, onnx, ray, a server framework, a database nor mcp."""
+    heavy = (
+        "torch",
+        "ezkl",
+        "onnx",
+        "onnxruntime",
+        "ray",
+        "fastapi",
+        "starlette",
+        "uvicorn",
+        "sqlalchemy",
+        "mcp",
+        "prometheus_client",
+        "pynvml",
+        "solcx",
+        "structlog",
+        "sklearn",
+    )
+    code = (
+        "import sys\n"
+        f"for name in {heavy!r}:\n"
+        "    sys.modules[name] = None\n"
+        "from zkml.client import AsyncModel, Model\n"
+        "import zkml.cli.infer, zkml.client.inference\n"
+        "from zkml.cli.main import run\n"
+        "assert run(['infer', '--help']) == 0\n"
     )
     run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     assert run.returncode == 0, run.stderr

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from zkml.config.load import Loaded, known_keys, load, read_toml, variable_of
 from zkml.config.settings import Settings
+from zkml.config.template import render_toml
 from zkml.errors import ConfigError
 
 EXAMPLE = Path(__file__).parents[2] / "zkml.example.toml"
@@ -74,6 +75,11 @@ def test_load__three_problems__all_reported_at_once_with_suggestion():
         ("chain.accepted_classes", [1]),
         ("home", ""),
         ("prover.bundles", 3),
+        ("prover.workers", 0),
+        ("prover.admin_port", 65536),
+        ("prover.log_format", "yaml"),
+        ("api.public_url", "tcp://prover"),
+        ("api.public_url", "https://" + "a" * 256),
         ("prover.auto_stake", "yes"),
         ("prover.auto_stake", 1),
     ],
@@ -99,10 +105,10 @@ def test_load__secret_variable__never_among_origins():
     assert secret not in repr(loaded)
 
 
-def test_example_file__documents_every_key_with_its_default():
-    """zkml.example.toml names each key once and its values are the defaults."""
-    table = tomllib.loads(EXAMPLE.read_text())
-    loaded = load(toml=table)
+def test_example_file__is_what_the_settings_say():
+    """zkml.example.toml is written from settings.py: every key with its sentence and its default."""
+    assert EXAMPLE.read_text() == render_toml({})
+    loaded = load(toml=tomllib.loads(EXAMPLE.read_text()))
     assert loaded.settings == Settings()
     assert {origin.key for origin in loaded.origins if origin.source != "default"} == set(known_keys())
 

@@ -25,6 +25,8 @@ from verifier_contracts.terms import (
 )
 from zkml import errors
 from zkml.cli.main import command_tree
+from zkml.config.load import OTHER_VARIABLES, known_keys, variable_of
+from zkml.config.settings import SECTIONS
 from zkml.core.identifiers import VerifierClass
 
 ROOT = Path(__file__).parents[2]
@@ -96,6 +98,17 @@ def test_flags__named_alone__exist(page):
         match for span in spans if span.startswith("-") for match in re.findall(r"^--?[a-z][a-z-]*", span)
     }
     assert named <= every_flag() | {"-vv"}
+
+
+@pytest.mark.parametrize("page", PAGES, ids=IDS)
+def test_settings__named_in_a_page__exist(page):
+    """A key of a section, and a variable that stands for one, is a setting that the program reads."""
+    sections = "|".join(SECTIONS)
+    spans, lines = code_of(page)
+    named = {span for span in spans if re.fullmatch(rf"(?:{sections})\.[a-z_]+", span)}
+    assert named <= set(known_keys())
+    variables = set(re.findall(r"\bZKML_[A-Z_]+", "\n".join([*spans, *lines])))
+    assert variables <= {variable_of(key) for key in known_keys()} | OTHER_VARIABLES | {"ZKML_RAY_CACHE"}
 
 
 def test_commands__every_one__is_shown_in_a_console_block():

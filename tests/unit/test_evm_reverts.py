@@ -149,3 +149,17 @@ def test_translate__unknown_error__stays_reverted():
     assert translate(error) is error
     assert isinstance(error, RevertedError)
     assert error.context["data"] == "0xdeadbeef"
+
+
+@pytest.mark.parametrize(
+    ("data", "word"),
+    [
+        (revert_of("NothingToWithdraw(address)", ["0x" + "11" * 20]), "credits come from"),
+        (revert_of("NothingToClaim(uint256)", [7]), "zkml revenue show"),
+    ],
+)
+def test_translate__nothing_to_take__says_where_money_comes_from(data, word):
+    """Who asks for what is not there learns what would be, or where to look."""
+    found = translate(known_reverts().error(data, "X"))
+    assert type(found) is MarketError
+    assert word in found.hint

@@ -1,9 +1,12 @@
 """A transaction is void only when nobody can doubt it, and is then replaced only where that does no harm."""
 
+from contextlib import contextmanager
+
 import pytest
 from eth_account import Account
 
 from zkml.adapters.evm import transactions
+from zkml.adapters.evm.thread_locks import ThreadLocks
 from zkml.adapters.evm.transactions import Call, SignedTransaction, is_void, send, send_repeatable
 from zkml.errors import ChainError
 
@@ -69,6 +72,7 @@ class TakenNonces:
     """A chain on which another process takes the nonces of the first transactions that are broadcast."""
 
     chain_id, head, confirmations, receipt_timeout_seconds, max_fee_gwei = 1, "latest", 0, 1.0, 500.0
+    sending_lock = ThreadLocks()
 
     def __init__(self, monkeypatch, taken):
         self.signed, self._taken = [], taken
@@ -111,3 +115,27 @@ def test_send_repeatable__nonce_always_taken__gives_up(monkeypatch):
     with pytest.raises(ChainError):
         send_repeatable(chain, ACCOUNT, CALL, on_signed=chain.signed.append)
     assert len(chain.signed) == 3
+
+
+class NotedLock:
+    """Notes when it is held, beside what happens meanwhile."""
+
+    def __init__(self, notes):
+        self._notes = notes
+
+    @contextmanager
+    def hold(self, chain_id, account):
+        self._notes.append(f"hold {chain_id} {account == ACCOUNT.address}")
+        yield
+        self._notes.append("let go")
+
+
+def test_send__from_the_nonce_to_the_broadcast__holds_the_sending_lock(monkeypatch):
+    """Nobody who shares the lock reads the same nonce; the wait for the block holds nobody up."""
+    chain, notes = TakenNonces(monkeypatch, taken=-1), []
+    chain.sending_lock = NotedLock(notes)
+    monkeypatch.setattr(chain, "nonce", lambda _: notes.append("nonce") or 0)
+    monkeypatch.setattr(transactions, "broadcast", lambda *_: notes.append("broadcast"))
+    monkeypatch.setattr(transactions, "wait", lambda *_, **__: notes.append("wait"))
+    send(chain, ACCOUNT, CALL, on_signed=lambda _: notes.append("kept"))
+    assert notes == ["hold 1 True", "nonce", "kept", "broadcast", "let go", "wait"]

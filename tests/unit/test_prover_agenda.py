@@ -19,7 +19,7 @@ from prover_simulator import (
 
 from prover_nodes.agenda import MAX_JOBS_PER_ROUND
 from prover_nodes.journal import CaseState, open_journal
-from prover_nodes.node import OutcomeKind
+from prover_nodes.outcomes import OutcomeKind
 from zkml.core.records import to_hex
 from zkml.core.tensors import pack
 from zkml.errors import RpcError

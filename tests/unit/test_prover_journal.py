@@ -1,18 +1,21 @@
 """The journal: what is filed is on disk, once; a broken database is one clear error."""
 
+import contextlib
 import signal
 import sqlite3
 import stat
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 
 import pytest
 from prover_simulator import SimulatedChain, SimulatedMarket
+from sqlalchemy import event
 
 from prover_nodes.journal import CaseState, Purpose, Stage, open_journal
 from prover_nodes.status import read_all_statuses
-from zkml.adapters.database.engine import open_engine
+from zkml.adapters.database.engine import Database
 from zkml.adapters.evm.transactions import SignedTransaction
 from zkml.core.records import ClaimRecord, ProofRecord, WitnessRecord
 from zkml.core.tensors import pack
@@ -141,12 +144,10 @@ def test_file__process_killed_right_after__is_not_lost(path, journal, case):
 
 def test_database__durable_settings__are_on(path, journal):
     """WAL, and a flush to disk at each commit."""
-    engine = open_engine(f"sqlite:///{path}")
-    with engine.connect() as connection:
+    with Database(f"sqlite:///{path}") as database, database.write() as connection:
         found = [
             connection.exec_driver_sql(f"PRAGMA {name}").scalar() for name in ("journal_mode", "synchronous")
         ]
-    engine.dispose()
     assert found == ["wal", 2]
 
 
@@ -173,10 +174,114 @@ def test_database__version_of_the_future__is_refused(path):
     open_journal(path, "scope").close()
     connection = sqlite3.connect(path)
     with connection:
-        connection.execute("UPDATE journal_version SET version = 2")
+        connection.execute("UPDATE journal_version SET version = 3")
     connection.close()
-    with pytest.raises(StorageError, match="version 2"):
+    with pytest.raises(StorageError, match="version 3"):
         open_journal(path, "scope")
+
+
+VERSION_1 = """
+CREATE TABLE journal_version (version INTEGER NOT NULL PRIMARY KEY);
+CREATE TABLE cursors (scope VARCHAR(200) NOT NULL PRIMARY KEY, block BIGINT NOT NULL);
+CREATE TABLE requests (digest VARCHAR(71) NOT NULL PRIMARY KEY, scope VARCHAR(200) NOT NULL,
+  job_id VARCHAR(66) NOT NULL, opened_block BIGINT NOT NULL, body BLOB NOT NULL,
+  claim_number INTEGER NOT NULL, state VARCHAR(16) NOT NULL, reason TEXT NOT NULL, failures INTEGER NOT NULL);
+CREATE INDEX requests_by_state ON requests (scope, state);
+CREATE TABLE stages (request VARCHAR(71) NOT NULL, claim_number INTEGER NOT NULL, stage VARCHAR(16) NOT NULL,
+  body BLOB NOT NULL, PRIMARY KEY (request, claim_number, stage),
+  FOREIGN KEY(request) REFERENCES requests (digest));
+CREATE TABLE transactions (request VARCHAR(71) NOT NULL, purpose VARCHAR(16) NOT NULL,
+  attempt INTEGER NOT NULL, hash VARCHAR(66) NOT NULL, raw BLOB NOT NULL, sender VARCHAR(42) NOT NULL,
+  nonce BIGINT NOT NULL, what VARCHAR(100) NOT NULL, abandoned TEXT NOT NULL,
+  PRIMARY KEY (request, purpose, attempt), FOREIGN KEY(request) REFERENCES requests (digest));
+INSERT INTO journal_version VALUES (1);
+"""
+
+
+def test_database__version_1__is_brought_up_to_date_with_all_it_has(path, request_):
+    """A node that is updated in the middle of a job knows its job, its stages and what it signed."""
+    path.parent.mkdir(parents=True)
+    with contextlib.closing(sqlite3.connect(path)) as connection, connection:
+        connection.executescript(VERSION_1)
+        digest, scope = request_.own_digest, SimulatedMarket.scope
+        connection.execute("INSERT INTO cursors VALUES (?, 77)", (scope,))
+        values = (digest, scope, request_.job_id, 1, request_.to_bytes(), 1, "working", "", 0)
+        connection.execute("INSERT INTO requests VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)", values)
+        kept = (digest, "claim", 1, SIGNED.transaction, SIGNED.raw, SIGNED.sender, 7, SIGNED.what, "")
+        connection.execute("INSERT INTO transactions VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)", kept)
+    for _ in range(2):
+        with open_journal(path, SimulatedMarket.scope) as journal:
+            [case] = journal.cases()
+            assert (case.state, journal.cursor, journal.blocks()) == (CaseState.WORKING, 77, {})
+            assert journal.last_transaction(case, Purpose.CLAIM) == SIGNED
+
+
+@pytest.mark.parametrize("content", [b"", b"SQLite format 3\x00" + bytes(84)], ids=["empty", "header"])
+def test_database__file_that_lost_its_content__is_never_taken_for_a_new_journal(path, content):
+    """A truncated journal is an error that says what to do, not a node that has forgotten its claims."""
+    path.parent.mkdir(parents=True)
+    path.write_bytes(content)
+    with pytest.raises(StorageError) as caught:
+        open_journal(path, "scope")
+    assert "finds its claims" in caught.value.hint
+    assert path.read_bytes()[:100] == content
+
+
+def test_database__damaged_in_the_middle__is_one_clear_error(path, journal, request_):
+    """Damage is found when the node starts, before it acts on what is left."""
+    journal.add(request_)
+    journal.close()
+    damaged = bytearray(path.read_bytes())
+    damaged[4096:] = b"\xa5" * (len(damaged) - 4096)
+    path.write_bytes(damaged)
+    with pytest.raises(StorageError) as caught:
+        open_journal(path, SimulatedMarket.scope)
+    assert "finds its claims" in caught.value.hint
+
+
+def test_database__disk_full__is_one_clear_error_and_keeps_what_was_written(path, journal, request_):
+    """A write that does not fit is refused whole; what was filed before is still there."""
+    journal.add(request_)
+    case = journal.case(request_.own_digest)
+    full = "PRAGMA max_page_count=1"
+    event.listen(journal._store._database._engine, "begin", lambda found: found.exec_driver_sql(full))
+    with pytest.raises(StorageError, match="full") as caught:
+        journal.file(
+            case, Stage.PROVE, ProofRecord(claim=case.digest, proof="0x" + "aa" * 65536, wall_seconds=1)
+        )
+    assert "room" in caught.value.hint
+    assert journal.case(case.digest) == case
+    assert not journal.has(case, Stage.PROVE)
+
+
+def test_journal__many_threads__lose_nothing(journal):
+    """Lanes and API may read and write at once; in memory, too."""
+
+    def work(number):
+        for step in range(5):
+            journal.keep_transaction(f"subject {number}", "claim", replace(SIGNED, nonce=step))
+            journal.move_cursor(number)
+        return len(journal.in_flight(SIGNED.sender, 0))
+
+    with ThreadPoolExecutor(8) as pool, open_journal("sqlite://", "scope") as memory:
+        assert max(pool.map(work, range(16))) == 16 * 5
+        list(pool.map(lambda number: memory.keep_transaction("one", "claim", SIGNED), range(16)))
+        assert len(memory.attempts("one", "claim")) == 16
+
+
+def test_attempts__of_one_nonce__are_those_that_replace_each_other(journal):
+    """An abandoned one, or one of an earlier nonce, is none of them."""
+    first, second = replace(SIGNED, nonce=1), replace(SIGNED, transaction="0x" + "01" * 32, nonce=2)
+    third = replace(second, transaction="0x" + "02" * 32)
+    for signed in (first, second, third):
+        journal.keep_transaction("one", "claim", signed)
+    assert journal.attempts("one", "claim") == [second, third]
+    assert [kept.signed for kept in journal.in_flight(SIGNED.sender, 2)] == [second, third]
+    journal.abandon_transaction(second, "refused")
+    assert journal.attempts("one", "claim") == [third]
+    journal.abandon_transaction(third, "refused")
+    assert journal.attempts("one", "claim") == []
+    assert journal.abandoned_nonces("one", "claim", SIGNED.sender) == {2}
 
 
 def test_database__directory_where_the_file_should_be__is_one_clear_error(path):
@@ -190,13 +295,13 @@ def test_database__directory_where_the_file_should_be__is_one_clear_error(path):
 def test_database__bad_url__is_a_configuration_error(url):
     """A URL that names no database is refused before anything is opened."""
     with pytest.raises(ConfigError):
-        open_engine(url)
+        Database(url)
 
 
 def test_database__driver_not_installed__says_so():
     """PostgreSQL without its driver is a missing tool, not a crash."""
     with pytest.raises(ToolchainError, match="not installed"):
-        open_engine("postgresql+pg8000://somebody:secret@localhost/journal")
+        Database("postgresql+pg8000://somebody:secret@localhost/journal")
 
 
 def test_read_all_statuses__no_journal__makes_none(path):

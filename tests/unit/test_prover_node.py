@@ -2,6 +2,7 @@
 
 import logging
 import threading
+from collections import Counter
 from dataclasses import replace
 
 import pytest
@@ -25,7 +26,10 @@ from prover_simulator import (
 )
 
 from prover_nodes.journal import CaseState, Stage, open_journal
-from prover_nodes.node import MAX_FAILURES, OutcomeKind
+from prover_nodes.lanes import Lanes
+from prover_nodes.node import MAX_FAILURES
+from prover_nodes.observer import SilentObserver
+from prover_nodes.outcomes import OutcomeKind
 from prover_nodes.policy import SkipCode
 from prover_nodes.services.watch import REORG_BLOCKS
 from prover_nodes.status import read_status
@@ -74,7 +78,11 @@ def test_run_once__open_jobs__each_is_proved_settled_and_paid(chain, circuit, jo
     report = simulated_node(chain, circuit, journal).run_once()
     assert (report.seen, len(report.settled), report.skips) == (2, 2, {})
     assert chain.state.credits[PROVER] == 2 * FEE
-    assert chain.state.stakes[PROVER] == Stake(COLLATERAL, 0, registered=True, leaving=0, leaves_at=0)
+    stake = chain.state.stakes[PROVER]
+    # The second claim may come before the first one's collateral is free again.
+    assert stake.free in (COLLATERAL, 2 * COLLATERAL)
+    assert stake == Stake(stake.free, 0, registered=True, leaving=0, leaves_at=0)
+    assert chain.state.balances[PROVER] == FUNDS - stake.free
     assert circuit.proved == 2
     for case in journal.cases():
         assert all(journal.has(case, stage) for stage in Stage)
@@ -392,8 +400,7 @@ def test_job_opened_twice_by_a_reorg__is_settled_once(chain, circuit, journal):
     chain.open(INPUT)
     node = simulated_node(chain, circuit, journal)
     [request] = chain.state.requests
-    journal.add(request)
-    chain.state.requests = [request.model_copy(update={"opened_block_hash": to_hex(bytes(32))})]
+    journal.add(request.model_copy(update={"opened_block_hash": to_hex(bytes(32))}))
     first, second = node.run_once(), node.run_once()
     assert (len(first.settled), len(second.settled)) == (1, 0)
     assert circuit.proved == 1
@@ -421,61 +428,67 @@ def test_watch__long_chain__is_not_read_from_its_beginning_again(chain, circuit,
     monkeypatch.setattr(
         SimulatedMarket, "requests", lambda _, start, end: iter(asked.append((start, end)) or ())
     )
+    chain.mine()
     node.run_once()
     assert asked == [(chain.height + 1 - REORG_BLOCKS, chain.height)]
 
 
-def test_run__stop_is_set__finishes_the_job_at_hand_and_takes_no_other(chain, circuit, journal):
-    """The first signal to stop drains: what is claimed is settled."""
-    chain.open(INPUT)
-    chain.open(pack([2, 2, 2, 2], 1))
-    stop = threading.Event()
-    circuit.while_proving = stop.set
-    simulated_node(chain, circuit, journal).run(stop)
+def test_run__stop_is_set__finishes_what_is_claimed_and_takes_no_other(chain, circuit, journal):
+    """The first signal to stop drains: what is claimed is settled, and of four jobs no more than two are."""
+    for number in range(4):
+        chain.open(pack([number, 2, 2, 2], 1))
+    node, stop = simulated_node(chain, circuit, journal), threading.Event()
+
+    def stop_and_see_it_drain():
+        stop.set()
+        assert node._draining.wait(10)
+
+    circuit.while_proving = stop_and_see_it_drain
+    node.run(stop)
+    claimed = len(chain.sent(PROVER, "claim"))
+    assert claimed in (1, 2)
     states = sorted(case.state for case in journal.cases())
-    assert states == [CaseState.SETTLED, CaseState.WAITING]
-    assert len(chain.sent(PROVER, "claim")) == 1
-
-
-class Flaky:
-    """A stop event that counts pauses, and a market that fails a number of times."""
-
-    def __init__(self, pauses):
-        self.pauses, self.left = [], pauses
-
-    def is_set(self):
-        return self.left == 0
-
-    def wait(self, seconds):
-        self.pauses.append(seconds)
-        self.left -= 1
+    assert states == [CaseState.SETTLED] * claimed + [CaseState.WAITING] * (4 - claimed)
+    assert len(chain.mined(PROVER, "settle")) == claimed
 
 
 def test_run__endpoint_down__waits_longer_each_time_and_goes_on(chain, circuit, journal, monkeypatch):
-    """An outage neither ends the node nor floods the endpoint."""
+    """An outage neither ends the node nor floods the endpoint; the node says what is wrong meanwhile."""
     answers = iter([RpcError("down"), RpcError("down"), RpcError("down")])
+    node, stop, pauses, problems = simulated_node(chain, circuit, journal), threading.Event(), [], []
+    plain_wait = Lanes.wait
 
-    def height(market):
+    plain_block = SimulatedMarket.block
+
+    def block(market, number=None):
         error = next(answers, None)
         if error:
             raise error
-        return chain.height
+        return plain_block(market, number)
 
-    monkeypatch.setattr(SimulatedMarket, "height", height)
+    def wait(lanes, seconds, is_over):
+        pauses.append(seconds)
+        problems.append(node.problem())
+        if len(pauses) == 4:
+            stop.set()
+        plain_wait(lanes, seconds, is_over)
+
+    monkeypatch.setattr(SimulatedMarket, "block", block)
+    monkeypatch.setattr(Lanes, "wait", wait)
     chain.open(INPUT)
-    flaky = Flaky(4)
-    simulated_node(chain, circuit, journal).run(flaky)
-    assert flaky.pauses == [0.02, 0.04, 0.08, 0.01]
+    node.run(stop)
+    assert pauses[:4] == [0.02, 0.04, 0.08, 0.01]
+    assert [bool(problem) for problem in problems[:4]] == [True, True, True, False]
     assert journal.cases()[0].state is CaseState.SETTLED
 
 
 def test_run__error_that_waiting_does_not_mend__ends_the_node(chain, circuit, journal, monkeypatch):
     """A wrong chain is reported, not retried."""
 
-    def height(market):
+    def block(market, number=None):
         raise WrongChainError("expected chain 1, found chain 2")
 
-    monkeypatch.setattr(SimulatedMarket, "height", height)
+    monkeypatch.setattr(SimulatedMarket, "block", block)
     with pytest.raises(WrongChainError):
         simulated_node(chain, circuit, journal).run(threading.Event())
 
@@ -532,3 +545,74 @@ def test_simulator__is_what_the_tests_take_it_for():
     """The simulated circuit's layout, domain and key are those that the simulated router pins."""
     spec = SimulatedChain().spec
     assert (spec.layout, spec.domain, spec.verifying_key_digest) == (LAYOUT, DOMAIN, KEY_DIGEST)
+
+
+class Recorder(SilentObserver):
+    """Notes what a node tells."""
+
+    def __init__(self):
+        self.heard, self.queues, self.lock = [], {}, threading.Lock()
+
+    def _note(self, *event):
+        with self.lock:
+            self.heard.append(event)
+
+    def work_seen(self, kind):
+        self._note("seen", kind)
+
+    def work_skipped(self, kind, code):
+        self._note("skipped", kind, code)
+
+    def work_failed(self, kind, code, *, given_up):
+        self._note("failed", code, given_up)
+
+    def work_settled(self, kind, *, fee, gas, seconds):
+        self._note("settled", kind, fee, gas, seconds > 0)
+
+    def stage_finished(self, stage, circuit, seconds):
+        self._note("stage", stage, circuit)
+
+    def queue_changed(self, stage, length):
+        self.queues.setdefault(stage, []).append(length)
+
+    def chain_read(self, head, chain_seconds):
+        self._note("read", head, chain_seconds)
+
+
+def test_observer__one_job_settled_and_one_left_alone__hears_of_each_once(chain, circuit, journal):
+    """Every event is told with its figures; a reason is counted once, however often it is found again."""
+    chain.open(INPUT)
+    chain.open(pack([2, 2, 2, 2], 1), seconds=100_000, provers=(RIVAL,))
+    rival_claims(chain, chain.open(pack([3, 3, 3, 3], 1), seconds=100_000, claim_seconds=10_000))
+    recorder = Recorder()
+    node = simulated_node(chain, circuit, journal, observer=recorder)
+    for _ in range(3):
+        node.run_once()
+    label = f"sum@{KEY_DIGEST.hex()[:8]}"
+    heard = Counter(event for event in recorder.heard if event[0] not in ("read", "stage"))
+    assert heard == {
+        ("seen", "job"): 3,
+        ("skipped", "job", "not-named"): 1,
+        ("skipped", "job", "claimed-by-other"): 1,
+        ("settled", "job", FEE, 100_000, True): 1,
+    }
+    stages = [event[1:] for event in recorder.heard if event[0] == "stage"]
+    assert stages == [(stage, label) for stage in ("fetch", "witness", "claim", "prove", "check", "settle")]
+    assert recorder.heard[0][0] == "read"
+    assert set(recorder.queues) == {"claim", "prove", "settle"}
+    assert all(lengths[-1] == 0 and max(lengths) == 1 for lengths in recorder.queues.values())
+
+
+def test_observer__stage_fails_for_good__hears_each_failure_and_the_last(chain, circuit, journal):
+    """The code of the error, and whether the job was given up."""
+    chain.open(INPUT)
+
+    def fail():
+        raise BackendError("expected a proof, found a panic")
+
+    circuit.while_proving, recorder = fail, Recorder()
+    node = simulated_node(chain, circuit, journal, observer=recorder)
+    for _ in range(MAX_FAILURES):
+        node.run_once()
+    failed = [event[1:] for event in recorder.heard if event[0] == "failed"]
+    assert failed == [(BackendError.code, False)] * (MAX_FAILURES - 1) + [(BackendError.code, True)]

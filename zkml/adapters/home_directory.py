@@ -26,6 +26,26 @@ def create_home(home: Home) -> None:
         raise StorageError(f"expected a writable directory, found {error.strerror} at {home.root}") from error
 
 
+def is_locked(home: Home, purpose: str) -> bool:
+    """Say whether a process holds `<purpose>.lock` in the home.
+
+    Raises:
+        StorageError: the lock file cannot be opened.
+    """
+    path = home.root / f"{purpose}.lock"
+    if not path.exists():
+        return False
+    lock = FileLock(path)
+    try:
+        lock.acquire(timeout=0)
+    except Timeout:
+        return True
+    except OSError as error:
+        raise StorageError(f"expected a readable {path}, found {error.strerror}") from error
+    lock.release()
+    return False
+
+
 @contextlib.contextmanager
 def lock_home(home: Home, purpose: str) -> Iterator[None]:
     """Hold `<purpose>.lock` in the home; the system frees it when the process dies.

@@ -17,7 +17,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from circuits.verification import verify_proof
-from zkml.audit import ending_steps, proof_steps, request_steps
+from zkml.audit import circuit_steps, ending_steps, opening_steps, proof_steps
 from zkml.audit.chain_reader import ChainReader
 from zkml.audit.evidence import ChainEvidence, Contracts
 from zkml.audit.job_case import ENDINGS, JobCase
@@ -37,11 +37,11 @@ ONLY_DEPLOYED = (
 Step = Callable[[JobCase], str]
 
 _REQUEST: tuple[tuple[int, str, Step, tuple[int, ...]], ...] = (
-    (0, "job exists and its request parses", request_steps.job_exists, ()),
-    (1, "job id is the hash of its request", request_steps.id_is_derived, (0,)),
+    (0, "job exists and its request parses", opening_steps.job_exists, ()),
+    (1, "job id is the hash of its request", opening_steps.id_is_derived, (0,)),
 )
 _CIRCUIT: tuple[tuple[int, str, Step, tuple[int, ...]], ...] = (
-    (2, "circuit is pinned, class accepted", request_steps.circuit_is_pinned, (0,)),
+    (2, "circuit is pinned, class accepted", circuit_steps.circuit_is_pinned, (0,)),
     (3, "model is proven by its genesis proofs", proof_steps.model_is_proven, (2,)),
     (4, "manifest and files are the committed ones", proof_steps.manifest_is_committed, (2,)),
 )

@@ -1,23 +1,16 @@
-"""One job under audit: what its steps share, each fact fetched when it is first needed.
-
-A fact here is what the chain says; whether it is true is for the steps, and a step that builds on an
-unproved fact names the step that proves it among its needs.
-"""
+"""One job under audit: what its steps share, each fact fetched when it is first needed."""
 
 from collections.abc import Sequence
 from functools import cached_property
 from pathlib import Path
 
-from circuits.bundle import Bundle
-from verifier_contracts.deployed_verifier import DeployedVerifier
 from zkml.adapters.evm.abi import Event
 from zkml.audit.chain_reader import ChainReader, first_event, only_event
 from zkml.audit.claim_history import ClaimHistory, replay
-from zkml.audit.evidence import MinedTransaction
 from zkml.audit.policy import AuditPolicy
+from zkml.audit.proof_case import ProofCase
 from zkml.audit.settled_proof import SettledProof, proving_circuit, settled_proof
 from zkml.core.digests import keccak256
-from zkml.core.identifiers import CircuitSpec, ModelCommitment
 from zkml.core.job_machine import JobFacts, JobStatus, status_of
 from zkml.core.ports.store import ArtifactStore
 from zkml.core.records import to_hex
@@ -30,22 +23,12 @@ ENDINGS = {
 """The event by which a job ends, by the status it ends in."""
 
 
-class JobCase:
+class JobCase(ProofCase):
     """A job, its chain, its files, and the auditor's terms.
 
     Attributes:
         job_id: 32 bytes.
-        reader: the chain.
-        store: where files are looked up.
-        policy: the auditor's terms.
-        scratch: an empty directory for the files that verifying takes.
-        own_bundle: where the auditor has the bundle of a circuit whose manifest the model's commitment does
-            not name, i.e. of a batch; None where there is none.
-        notes: what a reader of the report must know beside the verdict.
-        bundle: the verifying files of the model's first circuit; set by step 4.
     """
-
-    bundle: Bundle
 
     def __init__(
         self,
@@ -57,18 +40,33 @@ class JobCase:
         *,
         own_bundle: Path | None = None,
     ) -> None:
+        super().__init__(reader, store, policy, scratch, own_bundle=own_bundle)
         self.job_id = job_id
-        self.reader = reader
-        self.store = store
-        self.policy = policy
-        self.scratch = scratch
-        self.own_bundle = own_bundle
-        self.notes: list[str] = []
 
     @cached_property
     def facts(self) -> JobFacts:
         """The job as the manager stores it."""
         return self.reader.job(self.job_id)
+
+    @property
+    def model_id(self) -> int:
+        """ERC-721 id of the job's model."""
+        return self.facts.model_id
+
+    @property
+    def circuit_id(self) -> bytes:
+        """The circuit that the job names."""
+        return self.facts.circuit_id
+
+    @property
+    def committed_input(self) -> bytes:
+        """What the job's input hashes to."""
+        return self.facts.input_commitment
+
+    @property
+    def settled(self) -> Event | None:
+        """The ending of a job that was settled, else None."""
+        return self.ending if self.status is JobStatus.SETTLED else None
 
     @cached_property
     def status(self) -> JobStatus:
@@ -85,11 +83,6 @@ class JobCase:
         """The first event that ended the job; that it is the only one is step 10."""
         name = ENDINGS[self.status]
         return first_event(self.events(name), name, to_hex(self.job_id))
-
-    @cached_property
-    def ending_transaction(self) -> MinedTransaction:
-        """The transaction that ended the job."""
-        return self.reader.transaction_of(self.ending)
 
     @cached_property
     def history(self) -> ClaimHistory:
@@ -115,29 +108,9 @@ class JobCase:
         return settled_proof(self.reader, self.job_id, self.ending)
 
     @cached_property
-    def commitment(self) -> ModelCommitment:
-        """What the model's publisher committed to; that the id is its hash is step 3."""
-        return self.reader.commitment(self.facts.model_id)
-
-    @cached_property
     def proving_circuit(self) -> bytes:
         """The circuit that the settlement's proof is of: the job's own, or one for a batch."""
         return proving_circuit(self.reader, self.settlement, self.facts.circuit_id, self.commitment)
-
-    @cached_property
-    def spec(self) -> CircuitSpec:
-        """The router's entry of the job's circuit."""
-        return self.verifier.spec
-
-    @cached_property
-    def verifier(self) -> DeployedVerifier:
-        """The code of the verifier of the job's circuit, checked against its pins."""
-        return self.reader.verifier(self.facts.circuit_id)
-
-    def tombstone(self, circuit_id: bytes) -> Event | None:
-        """Return the event that tombstoned a circuit, or None."""
-        found = self.reader.events("router", "CircuitTombstoned", [circuit_id])
-        return found[0] if found else None
 
     def events(self, name: str) -> list[Event]:
         """Return the manager's events of this name about this job, oldest first."""

@@ -1,6 +1,7 @@
-"""Steps 3 to 8: the model's own proof, its files, and the proof that settled the job."""
+"""Steps 3 to 8: the model's own proof, its files, and the proof that settled a job or a request."""
 
 from circuits.bundle import Bundle
+from zkml.audit.circuit_steps import check_tombstone
 from zkml.audit.genesis import verify_genesis
 from zkml.audit.job_case import JobCase
 from zkml.audit.lineage import declared_lineage
@@ -13,22 +14,22 @@ from zkml.audit.offchain import (
     verify_manifest,
 )
 from zkml.audit.policy import INSECURE_SRS
-from zkml.audit.request_steps import check_tombstone
+from zkml.audit.proof_case import ProofCase
 from zkml.core.records import ProofFile, to_hex
 from zkml.core.tensors import input_commitment, instances_of, unpack_input
 from zkml.errors import BindingError, EvidenceUnavailableError, NotFinalError, ProofRejectedError
 
 
-def model_is_proven(case: JobCase) -> str:
+def model_is_proven(case: ProofCase) -> str:
     """Step 3: the genesis proofs are of the inputs that the chain chose."""
-    model = case.facts.model_id
-    remark = verify_genesis(case.reader, model, case.facts.circuit_id)
+    model = case.model_id
+    remark = verify_genesis(case.reader, model, case.circuit_id)
     if lineage := declared_lineage(case.reader, model):
         case.notes.append(lineage)
     return remark
 
 
-def manifest_is_committed(case: JobCase) -> str:
+def manifest_is_committed(case: ProofCase) -> str:
     """Step 4: manifest and verifying files are the committed ones, and name the model's first circuit."""
     data, manifest = fetch_manifest(case.commitment, case.store)
     first = case.reader.verifier(case.commitment.circuit_id)
@@ -40,8 +41,8 @@ def manifest_is_committed(case: JobCase) -> str:
     return f"{manifest.name}, {INSECURE_SRS}"
 
 
-def input_is_committed(case: JobCase) -> str:
-    """Step 5: the input that was proved is the one the job committed to, and in the domain."""
+def input_is_committed(case: ProofCase) -> str:
+    """Step 5: the input that was proved is the one that was committed to, and in the domain."""
     return _check_input(case, case.settlement.own_input)
 
 
@@ -51,7 +52,7 @@ def opening_input_is_committed(case: JobCase) -> str:
     return _check_input(case, packed) if packed else "not on chain yet"
 
 
-def ending_is_final(case: JobCase) -> str:
+def ending_is_final(case: ProofCase) -> str:
     """Step 6: the ending transaction succeeded, is on the canonical chain, and deep enough."""
     chain, receipt = case.reader.chain, case.ending_transaction.receipt
     if not receipt.succeeded:
@@ -78,7 +79,7 @@ def job_has_not_ended(case: JobCase) -> str:
     )
 
 
-def proof_verifies_off_chain(case: JobCase, verify: OffChainVerifier) -> str:
+def proof_verifies_off_chain(case: ProofCase, verify: OffChainVerifier) -> str:
     """Step 7: instances = layout(input, output), and the proof system accepts under the pinned key."""
     given, verifier = case.settlement.given, case.reader.verifier(case.proving_circuit)
     bundle = _proving_bundle(case)
@@ -103,10 +104,10 @@ def proof_verifies_off_chain(case: JobCase, verify: OffChainVerifier) -> str:
     return f"{manifest.system} {manifest.system_version}, {len(instances)} instances"
 
 
-def deployed_verifier_accepts(case: JobCase) -> str:
+def deployed_verifier_accepts(case: ProofCase) -> str:
     """Step 8: the code on chain, run here, accepts the same bytes; a batch is of a circuit of the set."""
     reader, proof, circuit = case.reader, case.settlement, case.proving_circuit
-    if circuit != case.facts.circuit_id:
+    if circuit != case.circuit_id:
         check_tombstone(case, circuit)
     payee = case.ending.arguments["prover"]
     gas = reader.verifier(circuit).verify(
@@ -119,7 +120,7 @@ def deployed_verifier_accepts(case: JobCase) -> str:
     return f"{gas} gas" + (f", one proof for {jobs} jobs" if jobs > 1 else "")
 
 
-def _proving_bundle(case: JobCase) -> Bundle:
+def _proving_bundle(case: ProofCase) -> Bundle:
     """Return the files that the settlement's proof is verified with: the committed ones, or the auditor's."""
     circuit = case.proving_circuit
     if circuit == case.commitment.circuit_id:
@@ -134,11 +135,11 @@ def _proving_bundle(case: JobCase) -> Bundle:
     )
 
 
-def _check_input(case: JobCase, packed: bytes) -> str:
+def _check_input(case: ProofCase, packed: bytes) -> str:
     found = input_commitment(packed)
-    if found != case.facts.input_commitment:
+    if found != case.committed_input:
         raise BindingError(
-            f"expected an input that hashes to {to_hex(case.facts.input_commitment)}, found {to_hex(found)}"
+            f"expected an input that hashes to {to_hex(case.committed_input)}, found {to_hex(found)}"
         )
     case.spec.domain.check(unpack_input(case.spec.layout, packed))
     return f"{case.spec.layout.input_count} elements"

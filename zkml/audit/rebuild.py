@@ -10,7 +10,7 @@ from typing import Literal
 from circuits.bundle import Bundle
 from verifier_contracts.deployed_verifier import DeployedVerifier
 from verifier_contracts.expected_verifier import ExpectedVerifier
-from zkml.audit.job_case import JobCase
+from zkml.audit.proof_case import ProofCase
 from zkml.core.records import to_hex
 from zkml.errors import EvidenceUnavailableError, VerifierMismatchError
 
@@ -18,7 +18,7 @@ VerifierSource = Callable[[Bundle, Literal["generated", "shared"]], ExpectedVeri
 """Makes the verifier of one kind that a bundle's key leads to."""
 
 
-def verifier_is_rebuilt(case: JobCase, rebuild: VerifierSource) -> str:
+def verifier_is_rebuilt(case: ProofCase, rebuild: VerifierSource) -> str:
     """Step 11: make the verifier of the model's first circuit anew; raises as `compare_verifier` does."""
     return compare_verifier(case.bundle, case.reader.verifier(case.commitment.circuit_id), rebuild)
 

@@ -13,13 +13,14 @@ if TYPE_CHECKING:
     from verifier_contracts.expected_verifier import ExpectedVerifier
     from zkml.audit.rebuild import VerifierSource
     from zkml.audit.report import Report
+    from zkml.audit.request_case import Signed
     from zkml.publish.listing import VerifierChoice
     from zkml.wiring import Market
 
 
 @click.group("audit")
 def command() -> None:
-    """Check a job, a proof or a circuit.
+    """Check a job, a signed request, a proof or a circuit.
 
     Example: zkml audit proof proof.json --bundle bundles/digits
     """
@@ -60,6 +61,58 @@ def job(session: Session, job: str, rebuild: bool, bundle: Path | None) -> None:
     )
     session.console.result(report.as_json(), report.as_text())
     raise click.exceptions.Exit(report.exit_code)
+
+
+@command.command()
+@click.argument("request")
+@click.option("--rebuild", is_flag=True, help="Also generate and compile the verifier anew from the key.")
+@click.option("--bundle", type=click.Path(path_type=Path), help="Bundle of the circuit that was asked for.")
+@chain_command
+def request(session: Session, request: str, rebuild: bool, bundle: Path | None) -> None:
+    """Audit a signed request that was settled from a tab, as `audit job` does a job.
+
+    REQUEST is its digest, or the file that `tab sign` wrote, which a request settled by a contract needs.
+
+    Example: zkml audit request request.json
+    """
+    from circuits.verification import verify_proof
+    from zkml.audit.evidence import Contracts, unreachable_is_inconclusive
+    from zkml.audit.policy import AuditPolicy
+    from zkml.audit.request_audit import audit_request
+    from zkml.cli.market_session import open_market_of
+    from zkml.wiring import open_store
+
+    with unreachable_is_inconclusive():
+        market = open_market_of(session)
+    digest, own = _read_request(market, request)
+    report = audit_request(
+        digest,
+        market.chain,
+        Contracts.of(market.deployment),
+        open_store(session.home),
+        AuditPolicy.from_settings(session.settings.chain),
+        own=own,
+        verify=verify_proof,
+        rebuild=_rebuild_with(session) if rebuild else None,
+        own_bundle=bundle,
+    )
+    session.console.result(report.as_json(), report.as_text())
+    raise click.exceptions.Exit(report.exit_code)
+
+
+def _read_request(market: "Market", text: str) -> "tuple[bytes, Signed | None]":
+    """Return a request's digest, and the request itself where a file of it was given."""
+    from zkml.audit.request_case import Signed
+    from zkml.cli.identifiers import parse_digest
+    from zkml.cli.inputs import read_file
+    from zkml.core.records import SignedRequestRecord, from_hex
+    from zkml.core.signed_requests import request_from_record
+
+    if text.startswith("0x") and not Path(text).exists():
+        return parse_digest(text, "request digest"), None
+    record = SignedRequestRecord.from_bytes(read_file(Path(text)), where=text)
+    signed = request_from_record(market.chain.chain_id, market.tabs.address, record)
+    return market.tabs.digest_of(signed), Signed(signed, from_hex(record.signature))
 
 
 def _rebuild_with(session: Session) -> "VerifierSource":

@@ -8,6 +8,7 @@ import click
 from zkml.cli.console import table
 from zkml.cli.options import Session, local_command
 from zkml.config.load import known_keys, variable_of
+from zkml.config.redaction import without_credentials
 from zkml.config.settings import SECRET_VARIABLES
 
 
@@ -22,7 +23,9 @@ def command() -> None:
 def _plain(value: object) -> object:
     if isinstance(value, tuple):
         return list(value)
-    return str(value) if isinstance(value, Path) else value
+    if isinstance(value, Path):
+        return str(value)
+    return without_credentials(value) if isinstance(value, str) and "://" in value else value
 
 
 @command.command()

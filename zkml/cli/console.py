@@ -3,6 +3,7 @@
 import contextlib
 import json
 import sys
+import threading
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -80,9 +81,15 @@ class _Bars:
         self._bars = bars
         self._finish = finish
         self._tasks: dict[str, Any] = {}
+        # A node's lanes report from several threads, and stages of two jobs may have one name.
+        self._lock = threading.Lock()
 
     def __call__(self, event: ProgressEvent) -> None:
         """Show one event."""
+        with self._lock:
+            self._show(event)
+
+    def _show(self, event: ProgressEvent) -> None:
         if event.finished:
             if event.stage in self._tasks:
                 self._bars.remove_task(self._tasks.pop(event.stage))

@@ -108,3 +108,21 @@ def write_json(path: Path, data: bytes) -> None:
     from zkml.adapters.atomic_write import write_atomically
 
     write_atomically(path, json.dumps(json.loads(data), indent=2).encode() + b"\n")
+
+
+def write_tensor(path: Path, array: NDArray[np.float64]) -> None:
+    """Write an array as .npy, or as JSON lists in any other file.
+
+    Raises:
+        StorageError: no space or no permission.
+    """
+    import io
+
+    from zkml.adapters.atomic_write import write_atomically
+
+    if path.suffix != ".npy":
+        write_atomically(path, json.dumps(array.tolist()).encode() + b"\n")
+        return
+    buffer = io.BytesIO()
+    np.save(buffer, array)
+    write_atomically(path, buffer.getvalue())

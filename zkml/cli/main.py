@@ -29,11 +29,13 @@ NOUNS = {
     "registry": ("zkml.cli.registry", "Register models, look them up and set their terms."),
     "lineage": ("zkml.cli.lineage", "Show and declare what models derive from."),
     "did": ("zkml.cli.did", "Resolve the identities of models."),
+    "infer": ("zkml.cli.infer", "Pay a node for one output, verified before it is shown."),
+    "mcp": ("zkml.cli.mcp", "Offer models as tools of the Model Context Protocol."),
     "job": ("zkml.cli.job", "Open, show, await, cancel and refund jobs."),
     "tab": ("zkml.cli.tab", "Prepay a prover and sign requests."),
     "prover": ("zkml.cli.prover", "Run a prover node and see to its stake."),
     "revenue": ("zkml.cli.revenue", "Show what models earn and claim it."),
-    "audit": ("zkml.cli.audit", "Check a job, a proof or a circuit."),
+    "audit": ("zkml.cli.audit", "Check a job, a request, a proof or a circuit."),
     "config": ("zkml.cli.config", "Show and check the settings."),
 }
 PACKAGES = ("circuits", "verifier_contracts", "prover_nodes", "registry", "marketplace")

@@ -48,12 +48,22 @@ _KEYS = {
 
 
 class Session:
-    """What a command works with: a console and, loaded on first use, the settings."""
+    """What a command works with: a console and, loaded on first use, the settings.
+
+    Attributes:
+        console: prints.
+        flags: what options say of settings, by key; None for an option that was not given.
+    """
 
     def __init__(self, console: Console, flags: Mapping[str, Any], config_file: Path | None) -> None:
         self.console = console
-        self._flags = flags
+        self.flags = flags
         self._config_file = config_file
+
+    @property
+    def config_path(self) -> Path:
+        """The settings file, whether it is there or not."""
+        return self._config_file or Path(os.environ.get("ZKML_CONFIG", DEFAULT_FILE))
 
     @functools.cached_property
     def loaded(self) -> Loaded:
@@ -62,10 +72,10 @@ class Session:
         Raises:
             ConfigError: every problem at once.
         """
-        path = self._config_file or Path(os.environ.get("ZKML_CONFIG", DEFAULT_FILE))
+        path = self.config_path
         wanted = self._config_file is not None or "ZKML_CONFIG" in os.environ
         toml = read_toml(path) if wanted or path.exists() else None
-        return load(flags=self._flags, environment=os.environ, toml=toml, toml_path=str(path))
+        return load(flags=self.flags, environment=os.environ, toml=toml, toml_path=str(path))
 
     @property
     def settings(self) -> Settings:

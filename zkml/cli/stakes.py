@@ -11,9 +11,10 @@ from zkml.errors import ChainError, ConfigError
 class StakeMoves:
     """The transactions about one prover's stake; each method returns JSON and text for the console."""
 
-    def __init__(self, market: Any, account: Any) -> None:
-        """Use a market's contracts and the prover's key."""
+    def __init__(self, market: Any, account: Any, *, endpoint: str = "") -> None:
+        """Use a market's contracts and the prover's key; an account is registered with this endpoint."""
         self._market = market
+        self._endpoint = endpoint
         self._account = account
 
     def stake(self, units: int) -> tuple[dict[str, Any], str]:
@@ -22,7 +23,7 @@ class StakeMoves:
         self._require(units)
         sent = {}
         if not market.provers.stake_of(account.address).registered:
-            sent["register"] = market.provers.register(account, "", _proof_systems())
+            sent["register"] = market.provers.register(account, self._endpoint, _proof_systems())
         approved = market.token.ensure_allowance(account, market.provers.address, units)
         if approved is not None:
             sent["approve"] = approved
@@ -39,7 +40,7 @@ class StakeMoves:
         planned, provers = [], market.provers
         is_registered = provers.stake_of(sender).registered
         if not is_registered:
-            planned.append(provers.contract.dry_run(sender, "register", "", _proof_systems()))
+            planned.append(provers.contract.dry_run(sender, "register", self._endpoint, _proof_systems()))
         is_allowed = market.token.allowance(sender, provers.address) >= units
         if not is_allowed:
             planned.append(market.token.contract.dry_run(sender, "approve", provers.address, units))

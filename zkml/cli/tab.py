@@ -48,7 +48,7 @@ def open_(
 
     Example: zkml tab open 0x1f... --prover 0xab... --amount 20
     """
-    from zkml.client import open_tab
+    from zkml.client import TabJournal, open_tab
 
     market = open_market_of(session)
     account = account_of(session, "requester", market)
@@ -64,7 +64,8 @@ def open_(
         session.console.result(*_plan_open(market, account.address, asked))
         return
     with session.console.progress() as progress:
-        opened = open_tab(market, account, **asked, progress=progress)
+        journal = TabJournal(session.home.client / "tab-openings")
+        opened = open_tab(market, account, **asked, journal=journal, progress=progress)
     tab = "0x" + opened.tab_id.hex()
     value = {
         "tab_id": tab,

@@ -37,13 +37,17 @@ def add(session: Session, bundle: Path, kind: Literal["generated", "shared"], dr
     """
     from circuits.bundle import Bundle
     from zkml.cli.circuit import open_proving_system
-    from zkml.publish.verifiers import pin_circuit
+    from zkml.publish.verifiers import pin_circuit, warn_of_few_inputs
 
     opened = Bundle.open(bundle)
+    warning = warn_of_few_inputs(opened.manifest)
+    if warning:
+        session.console.note(f"warning: {warning}")
     market = open_market_of(session)
     account = account_of(session, "publisher", market)
     if dry_run:
-        session.console.result(*_plan(session, market, account, opened, kind))
+        planned, text = _plan(session, market, account, opened, kind)
+        session.console.result(planned | {"warning": warning or None}, text)
         return
     system = open_proving_system(session, opened.manifest.system)
     with session.console.progress() as progress:
@@ -63,6 +67,7 @@ def add(session: Session, bundle: Path, kind: Literal["generated", "shared"], dr
         "kind": kind,
         "verifier": pinned.verifier,
         "added_now": pinned.is_new,
+        "warning": warning or None,
         **_pins(pinned.spec),
     }
     session.console.result(value, circuit)

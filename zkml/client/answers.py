@@ -11,9 +11,9 @@ from zkml.client.tabs import checked_tab
 from zkml.core.ports.store import ArtifactStore
 from zkml.core.pricing import Payment
 from zkml.core.records import SignedRequestRecord, from_hex, to_hex
-from zkml.core.signed_requests import SignedRequest, request_digest, request_message
+from zkml.core.signed_requests import SignedRequest, request_from_record, request_message
 from zkml.core.tensors import input_commitment, unpack_output
-from zkml.errors import BindingError, InvalidTransitionError, WrongChainError
+from zkml.errors import BindingError, InvalidTransitionError
 from zkml.wiring import Market
 
 
@@ -55,23 +55,7 @@ def read_request(market: Market, record: SignedRequestRecord) -> SignedRequest:
         WrongChainError: it is of another chain or job manager.
         FormatError: a number does not fit its field.
     """
-    expected, found = (market.chain.chain_id, market.tabs.address), (record.chain_id, record.manager)
-    if found != expected:
-        raise WrongChainError(
-            f"expected a request for {expected[1]} on chain {expected[0]}, "
-            f"found one for {found[1]} on chain {found[0]}"
-        )
-    request = SignedRequest(
-        tab_id=from_hex(record.tab_id),
-        circuit_id=from_hex(record.circuit_id),
-        input_commitment=from_hex(record.input_commitment),
-        model_fee=int(record.model_fee),
-        prover_fee=int(record.prover_fee),
-        expiry=record.expiry,
-        nonce=int(record.nonce),
-    )
-    request_digest(*expected, request)
-    return request
+    return request_from_record(market.chain.chain_id, market.tabs.address, record)
 
 
 def verify_answer(

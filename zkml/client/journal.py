@@ -4,18 +4,14 @@ One file per job, named by its id. A Ctrl-C after the transaction was sent leave
 job's id and the bytes to send again.
 """
 
-from collections.abc import Iterator
-from dataclasses import dataclass
-from pathlib import Path
 from typing import Annotated, ClassVar
 
 from pydantic import Field
 
-from zkml.adapters.atomic_write import write_atomically
 from zkml.adapters.evm.transactions import SignedTransaction
+from zkml.client.pending_records import PendingRecords
 from zkml.core.market_identifiers import JobSpec
 from zkml.core.records import MAX_NAMED_PROVERS, Address, Amount, Hex32, HexBytes, Record, from_hex
-from zkml.errors import ArtifactNotFoundError, StorageError
 
 
 class OpeningRecord(Record):
@@ -80,75 +76,9 @@ class OpeningRecord(Record):
         )
 
 
-@dataclass(frozen=True, slots=True)
-class OpeningJournal:
-    """Openings under one directory.
+class OpeningJournal(PendingRecords[OpeningRecord]):
+    """Openings of jobs under one directory; see `PendingRecords`."""
 
-    `<job id>.json` while it is not known what became of one, `<job id>.done` when the chain has the job, and
-    `<job id>.abandoned`, with a note, when the transaction opened nothing and never will.
-    """
-
-    directory: Path
-
-    def keep(self, record: OpeningRecord) -> Path:
-        """Write a record and flush it to disk.
-
-        Raises:
-            StorageError: no space or no permission; then nothing must be sent.
-        """
-        path = self.directory / f"{record.job_id}.json"
-        write_atomically(path, record.to_bytes(), mode=0o600)
-        return path
-
-    def finish(self, record: OpeningRecord) -> None:
-        """Mark an opening as seen on chain; the record stays."""
-        path = self.directory / f"{record.job_id}.json"
-        try:
-            path.replace(path.with_suffix(".done"))
-        except OSError as error:
-            raise StorageError(f"expected to rename {path}, found {error.strerror}") from error
-
-    def abandon(self, record: OpeningRecord, note: str) -> Path:
-        """Put an opening aside that opened nothing and never will; record and note stay.
-
-        Raises:
-            StorageError: no space or no permission.
-        """
-        path = self.directory / f"{record.job_id}.json"
-        kept = path.with_suffix(".abandoned")
-        write_atomically(kept, record.model_copy(update={"note": note[:1000]}).to_bytes(), mode=0o600)
-        try:
-            path.unlink(missing_ok=True)
-        except OSError as error:
-            raise StorageError(f"expected to remove {path}, found {error.strerror}") from error
-        return kept
-
-    def pending(self) -> Iterator[OpeningRecord]:
-        """Yield the openings that were signed and not yet seen on chain, by job id.
-
-        Raises:
-            FormatError: a record is damaged.
-            StorageError: a record cannot be read.
-        """
-        for path in sorted(self.directory.glob("0x*.json")):
-            yield _read(path)
-
-    def find(self, job_id: str) -> OpeningRecord:
-        """Return the record of a job.
-
-        Raises:
-            ArtifactNotFoundError: there is none.
-            FormatError, StorageError: it is damaged, or cannot be read.
-        """
-        for suffix in (".json", ".done", ".abandoned"):
-            path = self.directory / f"{job_id}{suffix}"
-            if path.exists():
-                return _read(path)
-        raise ArtifactNotFoundError(f"expected an opening of {job_id}, found none in {self.directory}")
-
-
-def _read(path: Path) -> OpeningRecord:
-    try:
-        return OpeningRecord.from_bytes(path.read_bytes(), where=str(path))
-    except OSError as error:
-        raise StorageError(f"expected a readable record, found {error.strerror} at {path}") from error
+    kind: ClassVar[type[Record]] = OpeningRecord
+    what: ClassVar[str] = "an opening of"
+    name_field: ClassVar[str] = "job_id"

@@ -6,6 +6,7 @@ is a file named by its tab and nonce, made before the signature leaves this proc
 
 import os
 import secrets
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -57,6 +58,13 @@ class RequestJournal:
             return None
         except OSError as error:
             raise StorageError(f"expected a readable record, found {error.strerror} at {path}") from error
+
+    def of_tab(self, tab_id: str) -> Iterator[SignedRequestRecord]:
+        """Yield what was signed on a tab; raises as `find` does."""
+        for path in sorted((self.directory / tab_id).glob("[0-9]*.json")):
+            record = self.find(tab_id, int(path.stem))
+            if record is not None:
+                yield record
 
     def is_free(self, tab_id: str, nonce: int) -> bool:
         """Say whether nothing was signed with a nonce."""

@@ -52,7 +52,7 @@ def resume_openings(
     for record in journal.pending():
         if not _is_of(market, record):
             continue
-        ended = _end(market, record, account)
+        ended = end_signed(market, record.signed, account)
         note = f"left {record.job_id}: refused, and its nonce is not spent"
         if isinstance(ended, TransactionReceipt):
             journal.finish(record)
@@ -71,11 +71,18 @@ def _is_of(market: Market, record: OpeningRecord) -> bool:
     return found == (market.chain.chain_id, market.chain.genesis_hash, market.manager.address)
 
 
-def _end(
-    market: Market, record: OpeningRecord, account: LocalAccount | None
+def end_signed(
+    market: Market, signed: SignedTransaction, account: LocalAccount | None
 ) -> TransactionReceipt | str | None:
-    """Return an opening's receipt, or why it opened nothing for good, or None if that cannot be had now."""
-    chain, signed = market.chain, record.signed
+    """Go on with an opening of a job or a tab that may have been interrupted.
+
+    Returns:
+        Its receipt; or why it opened nothing and never will; or None if that cannot be had now.
+
+    Raises:
+        ChainError: see `BoundContract.resume`.
+    """
+    chain = market.chain
     refusal = _refusal(chain, signed)
     if refusal is not None:
         is_next = chain.nonce(signed.sender, "latest") == signed.nonce

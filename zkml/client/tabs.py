@@ -1,8 +1,6 @@
-"""A requester's tabs: open one for a prover, sign requests on it, close it.
+"""A requester's tabs: open one for a prover, look at it, close it.
 
-The prover answers at once and settles later: the signature is its money, the proof the requester's. A tab's
-id is the hash of its terms, so an endpoint cannot put another model or prover in their place; what model and
-platform ask is the endpoint's word, which is why every request has a cap.
+A tab's id is the hash of its terms, so an endpoint cannot put another model or prover in their place.
 """
 
 from dataclasses import dataclass
@@ -12,22 +10,16 @@ from eth_account.signers.local import LocalAccount
 from marketplace.derivations import find_tab_nonce
 from zkml.adapters.evm.answers import TransactionReceipt
 from zkml.adapters.evm.transactions import SignedTransaction
-from zkml.adapters.keys.typed_signatures import sign_message
-from zkml.client.inputs import check_packed
-from zkml.client.models import check_model, check_single_circuit
+from zkml.client.models import check_model
 from zkml.client.offers import check_end
-from zkml.client.request_journal import RequestJournal
+from zkml.client.tab_journal import TabJournal, TabOpeningRecord
 from zkml.core.market_identifiers import TabSpec
 from zkml.core.pricing import least_model_fee, signed_payment
 from zkml.core.progress import Progress, ProgressEvent, silent
-from zkml.core.records import SignedRequestRecord, to_hex
-from zkml.core.signed_requests import SignedRequest, request_message
-from zkml.core.tabs import TabFacts, check_close, check_request
-from zkml.core.tensors import input_commitment
-from zkml.errors import BindingError, MarketError, ProverRefusedError, TabRefusedError
+from zkml.core.records import to_hex
+from zkml.core.tabs import TabFacts, check_close
+from zkml.errors import BindingError, MarketError, ProverRefusedError
 from zkml.wiring import Market
-
-MAX_NONCE = (1 << 64) - 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,6 +78,7 @@ def open_tab(
     expiry: int,
     accepted_classes: frozenset[int],
     signer: str = "",
+    journal: TabJournal | None = None,
     progress: Progress = silent,
 ) -> OpenedTab:
     """Reserve an amount for one prover and one model.
@@ -99,6 +92,7 @@ def open_tab(
         expiry: chain time in seconds; from after it on anyone may have the rest sent back.
         accepted_classes: numbers of the verifier classes that the requester trusts.
         signer: whose key signs requests, checksummed; the requester's own when empty.
+        journal: where the signed opening is kept before it is sent; nowhere when None.
         progress: told the tab's id before the transaction is sent.
 
     Raises:
@@ -106,6 +100,7 @@ def open_tab(
         ProverRefusedError: the prover is not registered, or has no access to a closed model.
         MarketError: an expiry outside the deployment's terms, or too little for one request.
         InsufficientFundsError: too few tokens or too little ether.
+        StorageError: the journal cannot be written; nothing was sent.
         ChainError: see `TabsBinding.open_tab`.
     """
     spec = make_tab(
@@ -120,13 +115,20 @@ def open_tab(
     )
     market.token.ensure_allowance(account, market.ledger.address, amount)
 
-    def tell(_: SignedTransaction) -> None:
-        nonce = market.tabs.nonces_of(account.address, block=market.chain.head)
-        predicted = market.tabs.tab_id_of(spec, account.address, nonce)
-        progress(ProgressEvent("open tab", note=to_hex(predicted)))
+    kept: list[TabOpeningRecord] = []
 
-    tab_id, receipt = market.tabs.open_tab(account, spec, on_signed=tell)
+    def keep(signed: SignedTransaction) -> None:
+        record = _record(market, account.address, spec, signed)
+        if journal is not None:
+            journal.keep(record)
+        kept.append(record)
+        progress(ProgressEvent("open tab", note=record.tab_id))
+
+    tab_id, receipt = market.tabs.open_tab(account, spec, on_signed=keep)
     progress(ProgressEvent("open tab", finished=True, note=to_hex(tab_id)))
+    if journal is not None:
+        for record in kept:
+            journal.finish(record)
     return OpenedTab(tab_id, receipt.transaction, receipt.block, spec)
 
 
@@ -154,75 +156,6 @@ def checked_tab(market: Market, tab_id: bytes) -> TabFacts:
     return facts
 
 
-def sign_request(
-    market: Market,
-    account: LocalAccount,
-    journal: RequestJournal,
-    *,
-    tab_id: bytes,
-    packed_input: bytes,
-    prover_fee: int,
-    max_total: int,
-    expiry: int,
-    accepted_classes: frozenset[int],
-    model_fee: int | None = None,
-    circuit_id: bytes | None = None,
-    nonce: int | None = None,
-) -> SignedRequestRecord:
-    """Sign one inference on a tab. Amounts are in the token's smallest unit.
-
-    Args:
-        market: chain and contracts.
-        account: the tab's signer.
-        journal: where the signed request is kept before it is returned.
-        tab_id: 32 bytes.
-        packed_input: the input; see `inputs.pack_input`.
-        prover_fee: exactly what the prover gets.
-        max_total: the most that the request may draw from the tab.
-        expiry: chain time in seconds; never later than the tab's.
-        accepted_classes: numbers of the verifier classes that the requester trusts.
-        model_fee: exactly what the model gets, the platform's part included; the least when None.
-        circuit_id: one of the model's circuits for one input; the first when None.
-        nonce: to sign the same request again, and get the same record; a fresh one when None.
-
-    Raises:
-        TabRefusedError: the tab is not open or has too little left, a time has passed, the model gets less
-            than was agreed, or the nonce was used or signed for another request.
-        MarketError: another account signs, or the price is above `max_total`.
-        UnsuitableCircuitError, NotRegisteredError, BindingError: see `models.check_single_circuit`.
-        LayoutError, DomainError: the input does not fit the circuit.
-        StorageError: the journal cannot be written; nothing was signed for anybody.
-        RpcError: see `Chain.request`.
-    """
-    tab = checked_tab(market, tab_id)
-    if account.address != tab.signer:
-        raise MarketError(
-            f"expected the tab's signer {tab.signer}, found {account.address}",
-            hint="use the key that the tab was opened for",
-        )
-    circuit = check_single_circuit(market, tab.model_id, accepted_classes, circuit_id)
-    check_packed(packed_input, circuit.spec.layout, circuit.spec.domain)
-    request = SignedRequest(
-        tab_id=tab_id,
-        circuit_id=circuit.circuit_id,
-        input_commitment=input_commitment(packed_input),
-        model_fee=least_model_fee(tab.quote, prover_fee) if model_fee is None else model_fee,
-        prover_fee=prover_fee,
-        expiry=expiry,
-        nonce=0 if nonce is None else nonce,
-    )
-    price = check_request(tab, request, market.chain.now(), is_nonce_used=False).price
-    if price > max_total:
-        show = market.token.show
-        raise MarketError(
-            f"expected a request of at most {show(max_total)}, found {show(price)}",
-            hint="raise the cap or offer less",
-        )
-    if nonce is not None:
-        return _sign_with(market, account, journal, request)
-    return _sign_next(market, account, journal, request)
-
-
 def close_tab(market: Market, account: LocalAccount, tab_id: bytes) -> TransactionReceipt:
     """Credit the rest of a tab to its requester: after its expiry anyone may, before it its prover.
 
@@ -234,54 +167,20 @@ def close_tab(market: Market, account: LocalAccount, tab_id: bytes) -> Transacti
     return market.tabs.close_tab(account, tab_id)
 
 
-def _sign_with(
-    market: Market, account: LocalAccount, journal: RequestJournal, request: SignedRequest
-) -> SignedRequestRecord:
-    """Sign a request whose nonce was chosen, or return the record that was signed with it before."""
-    record = _signed(market, account, request)
-    kept = journal.find(record.tab_id, request.nonce)
-    if kept is None:
-        if market.tabs.is_nonce_used(request.tab_id, request.nonce):
-            raise TabRefusedError(
-                f"expected an unused nonce, found {request.nonce} used on tab {record.tab_id}",
-                hint="leave the nonce out",
-            )
-        # Another process may have been faster since.
-        kept = record if journal.keep(record) else journal.find(record.tab_id, request.nonce)
-    if kept != record:
-        raise TabRefusedError(
-            f"expected an unsigned nonce, found {request.nonce} signed for another request on tab "
-            f"{record.tab_id}",
-            hint="leave the nonce out",
-        )
-    return record
-
-
-def _sign_next(
-    market: Market, account: LocalAccount, journal: RequestJournal, request: SignedRequest
-) -> SignedRequestRecord:
-    tab = to_hex(request.tab_id)
-    nonce = 0
-    while nonce <= MAX_NONCE:
-        if journal.is_free(tab, nonce) and not market.tabs.is_nonce_used(request.tab_id, nonce):
-            record = _signed(market, account, request._replace(nonce=nonce))
-            if journal.keep(record):
-                return record
-        nonce += 1
-    raise TabRefusedError(f"expected a free nonce, found none on tab {tab}")
-
-
-def _signed(market: Market, account: LocalAccount, request: SignedRequest) -> SignedRequestRecord:
-    message = request_message(market.chain.chain_id, market.tabs.address, request)
-    return SignedRequestRecord(
+def _record(market: Market, requester: str, spec: TabSpec, signed: SignedTransaction) -> TabOpeningRecord:
+    nonce = market.tabs.nonces_of(requester, block=market.chain.head)
+    return TabOpeningRecord(
         chain_id=market.chain.chain_id,
+        genesis_hash=market.chain.genesis_hash,
         manager=market.tabs.address,
-        tab_id=to_hex(request.tab_id),
-        circuit_id=to_hex(request.circuit_id),
-        input_commitment=to_hex(request.input_commitment),
-        model_fee=str(request.model_fee),
-        prover_fee=str(request.prover_fee),
-        expiry=request.expiry,
-        nonce=str(request.nonce),
-        signature=to_hex(sign_message(account, message)),
+        tab_id=to_hex(market.tabs.tab_id_of(spec, requester, nonce)),
+        requester=requester,
+        model_id=str(spec.model_id),
+        prover=spec.prover,
+        signer=spec.signer,
+        amount=str(spec.amount),
+        expiry=spec.expiry,
+        transaction=signed.transaction,
+        raw=to_hex(signed.raw),
+        account_nonce=signed.nonce,
     )

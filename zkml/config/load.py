@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from zkml.config.checks import problems_of
 from zkml.config.settings import SECRET_VARIABLES, SECTIONS, Settings
 from zkml.errors import ConfigError
 
@@ -130,20 +131,6 @@ def read_toml(path: Path) -> dict[str, Any]:
         raise ConfigError(f"expected TOML, found {error} in {path}") from error
 
 
-def _check_values(values: Mapping[str, Any], problems: list[str]) -> None:
-    url = values["chain.rpc_url"]
-    if url and not url.startswith(("http://", "https://")):
-        problems.append(f"chain.rpc_url: expected http:// or https://, found {url!r:.80}")
-    for name in values["chain.accepted_classes"]:
-        if name not in ("ceremony", "unvouched"):
-            problems.append(f"chain.accepted_classes: expected ceremony or unvouched, found {name!r:.40}")
-    for key in ("chain.timeout_seconds", "chain.receipt_timeout_seconds", "prover.poll_seconds"):
-        if values[key] <= 0:
-            problems.append(f"{key}: expected more than 0 seconds, found {values[key]:g}")
-    if values["chain.max_fee_gwei"] <= 0:
-        problems.append(f"chain.max_fee_gwei: expected more than 0, found {values['chain.max_fee_gwei']:g}")
-
-
 def load(
     *,
     flags: Mapping[str, Any] | None = None,
@@ -184,12 +171,13 @@ def load(
         try:
             value = raw if source == "default" else _coerce(entry.default, raw)
         except ValueError as error:
-            problems.append(f"{key}: {error}, found {raw!r:.80} in {source}")
+            found = "another" if key.startswith("keys.") else f"{raw!r:.80}"
+            problems.append(f"{key}: {error}, found {found} in {source}")
             value = entry.default
         origins.append(Origin(key, value, source))
 
     values = {origin.key: origin.value for origin in origins}
-    _check_values(values, problems)
+    problems.extend(problems_of(values))
     if problems:
         raise ConfigError(
             f"expected valid settings, found {len(problems)} problem(s): " + "; ".join(problems),

@@ -20,10 +20,14 @@ def setting(default: Any, doc: str) -> Any:
 class ChainSettings:
     """The chain and its endpoint."""
 
-    rpc_url: str = setting("", "JSON-RPC endpoint; empty for the embedded node of this home")
+    rpc_url: str = setting(
+        "", "JSON-RPC endpoint; empty for the embedded node of this home (`zkml chain up`)"
+    )
     chain_id: int = setting(0, "chain id the endpoint must have; 0 accepts any")
     confirmations: int = setting(3, "blocks on top before a claim may be proved; 0 on local chain ids")
-    finality_blocks: int = setting(64, "blocks on top before an audit calls a settlement final; 0 on local")
+    finality_blocks: int = setting(
+        64, "blocks on top before an audit calls a settlement final; 0 on local chain ids"
+    )
     timeout_seconds: float = setting(20.0, "longest wait for one answer of the endpoint")
     receipt_timeout_seconds: float = setting(180.0, "longest wait for a transaction to be mined")
     max_fee_gwei: float = setting(500.0, "most to pay for one gas, whatever the endpoint suggests")
@@ -46,7 +50,9 @@ class ProverSettings:
     """A prover node."""
 
     bundles: tuple[str, ...] = setting((), "directories of the circuit bundles this node proves")
-    min_fee: int = setting(0, "least fee to claim a job for, in the payment token's smallest unit")
+    min_fee: int = setting(
+        0, "least fee to claim a job for, in the payment token's smallest unit (1000000 = 1 of 6 decimals)"
+    )
     reclaim: bool = setting(default=True, doc="take the claims of late provers over")
     auto_stake: bool = setting(default=True, doc="register as a prover and stake what claims lock, unasked")
     max_stake: int = setting(
@@ -59,17 +65,24 @@ class ProverSettings:
     input_limit_bytes: int = setting(1048576, "largest packed input the node fetches by content address")
     workers: int = setting(1, "proofs made at once")
     settlers: int = setting(4, "finished proofs that are checked, settled and confirmed at once")
-    ray_address: str = setting("", "Ray cluster that runs witness and prove; empty for this machine alone")
-    cost_per_hour: int = setting(0, "what an hour of proving costs, in the payment token's smallest unit")
+    ray_address: str = setting(
+        "", "Ray cluster that runs witness and prove, e.g. auto or 10.0.0.1:6379; empty for none"
+    )
+    cost_per_hour: int = setting(
+        0, "what an hour of proving costs, in the payment token's smallest unit; a job must pay for its share"
+    )
     profit_percent: float = setting(20.0, "what `prover calibrate` adds to the cost when it proposes a fee")
     units_per_ether: int = setting(
         0, "what one ether is worth in the payment token's smallest unit; 0 leaves gas out of the profit"
     )
-    journal_url: str = setting("", "database of the journal; empty for a SQLite file in the home")
+    journal_url: str = setting(
+        "",
+        "database of the journal, e.g. postgresql+psycopg://host/name; empty for a SQLite file in the home",
+    )
     fast_key_dir: str = setting("", "memory file system for proving keys, e.g. /dev/shm/zkml; empty for none")
     gpu_binary: str = setting("", "EZKL's own GPU build; empty for the CPU package")
     require_gpu: bool = setting(default=False, doc="refuse to prove where no GPU does the work")
-    admin_host: str = setting("127.0.0.1", "where metrics and health are served")
+    admin_host: str = setting("127.0.0.1", "where /metrics, /healthz and /readyz are served; keep it private")
     admin_port: int = setting(0, "port of metrics and health; 0 for none")
     log_format: str = setting("text", "log lines as text or json")
     drain_seconds: float = setting(3600.0, "longest wait for claimed jobs when the node is asked to stop")
@@ -82,7 +95,12 @@ class ApiSettings:
     host: str = setting("127.0.0.1", "where the API listens; a proxy with TLS stands before a public one")
     port: int = setting(0, "port of the API; 0 for none")
     public_url: str = setting("", "endpoint to write into the prover registry, https:// but on local chains")
-    prover_fee: int = setting(0, "fee for one request on a tab; never below prover.min_fee")
+    prover_fee: int = setting(
+        0, "fee for one request on a tab, in the payment token's smallest unit; never below prover.min_fee"
+    )
+    trusted_proxies: tuple[str, ...] = setting(
+        (), "addresses of proxies whose X-Forwarded-For names the client; empty to believe nobody"
+    )
     max_body_bytes: int = setting(4194304, "largest body of a request")
     requests_per_minute: int = setting(120, "requests that one address may send in a minute")
     max_waiting: int = setting(16, "paid requests that wait for a proof; beyond it clients are told to wait")

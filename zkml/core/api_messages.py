@@ -8,6 +8,7 @@ Payment travels in x402 version 2's envelopes (specs/x402-specification.md of th
 headers PAYMENT-REQUIRED, PAYMENT-SIGNATURE and PAYMENT-RESPONSE. The scheme is ours: `docs/x402.md`.
 """
 
+import re
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -128,6 +129,30 @@ class ModelList(ApiAnswer):
     models: tuple[ModelOffer, ...]
 
 
+class ProverMessage(ApiAnswer):
+    """Answer of `GET /v1/prover`: who answers here, and how busy it is.
+
+    Attributes:
+        prover: its account.
+        network: CAIP-2 id of the chain.
+        manager: the job manager that settles.
+        asset: address of the payment token.
+        models: how many it answers for.
+        waiting: requests that are not proved yet.
+        wait_seconds: how long a proof asked for now would wait for its turn.
+        draining: whether it takes nothing new, because it is about to stop.
+    """
+
+    prover: Address
+    network: str
+    manager: Address
+    asset: Address
+    models: int
+    waiting: int
+    wait_seconds: float
+    draining: bool
+
+
 class ProgressMessage(ApiAnswer):
     """Data of the server-sent event `progress`."""
 
@@ -233,6 +258,22 @@ def caip2(chain_id: int) -> str:
     return f"eip155:{chain_id}"
 
 
+_INNER_CODES = re.compile(r"ZK-(CHN-00[12457]|CFG-\d{3}|ART-006|PRV-00[1456])")
+"""Of errors whose words may name the node's endpoint, its files or its programs."""
+
+
 def problem_of(error: Any) -> ApiProblem:
     """Return what a client is told of an error of ours."""
-    return ApiProblem(code=error.code, message=error.message, hint=error.hint, retryable=error.retryable)
+    return ApiProblem(
+        code=error.code,
+        message=told_of(error.code, error.message),
+        hint="" if _INNER_CODES.fullmatch(error.code) else error.hint,
+        retryable=error.retryable,
+    )
+
+
+def told_of(code: str, message: str) -> str:
+    """Return the words of an error that strangers are told: none about the node's own machines."""
+    if not _INNER_CODES.fullmatch(code):
+        return message
+    return "expected the node's chain endpoint, disk and programs to work, found that one does not"

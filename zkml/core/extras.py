@@ -5,9 +5,11 @@ The name `zkml` on the public index belongs to another project, so hints name th
 
 PACKAGES = {
     "ezkl": "ezkl",
+    "mcp": "mcp",
     "onnx": "ezkl",
     "sqlalchemy": "prover",
     "onnxruntime": "publisher",
+    "ray": "ray",
     "onnxscript": "publisher",
     "solcx": "prover",
     "torch": "publisher",

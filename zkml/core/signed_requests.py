@@ -7,6 +7,8 @@ from typing import NamedTuple
 
 from zkml.core.eip712 import Eip712Domain, TypedMessage
 from zkml.core.market_identifiers import TabSpec
+from zkml.core.records import SignedRequestRecord, from_hex
+from zkml.errors import WrongChainError
 
 _REQUEST_FIELDS = (
     ("bytes32", "tabId"),
@@ -66,6 +68,31 @@ def request_digest(chain_id: int, manager: str, request: SignedRequest) -> bytes
         FormatError: a value does not fit its field.
     """
     return request_message(chain_id, manager, request).digest
+
+
+def request_from_record(chain_id: int, manager: str, record: SignedRequestRecord) -> SignedRequest:
+    """Return the request of a record of this chain and job manager; its signature is not looked at.
+
+    Raises:
+        WrongChainError: it is of another chain or job manager.
+        FormatError: a number does not fit its field.
+    """
+    if (record.chain_id, record.manager) != (chain_id, manager):
+        raise WrongChainError(
+            f"expected a request for {manager} on chain {chain_id}, "
+            f"found one for {record.manager} on chain {record.chain_id}"
+        )
+    request = SignedRequest(
+        tab_id=from_hex(record.tab_id),
+        circuit_id=from_hex(record.circuit_id),
+        input_commitment=from_hex(record.input_commitment),
+        model_fee=int(record.model_fee),
+        prover_fee=int(record.prover_fee),
+        expiry=record.expiry,
+        nonce=int(record.nonce),
+    )
+    request_digest(chain_id, manager, request)
+    return request
 
 
 def opening_message(chain_id: int, manager: str, spec: TabSpec, nonce: int) -> TypedMessage:

@@ -88,6 +88,10 @@ class InputDomain:
                     index=index,
                 )
 
+    def inputs(self, count: int) -> int:
+        """Return how many inputs of `count` elements there are."""
+        return int((self.maximum - self.minimum + 1) ** count)
+
     def as_abi(self) -> tuple[int, int]:
         """Return the fields in the order of the Solidity struct."""
         return (self.minimum, self.maximum)

@@ -127,7 +127,7 @@ def _publish(scene: Scene) -> None:
 
 def _run(scene: Scene, began: float) -> DemoReport:
     node = build_prover(scene)
-    with node.journal:
+    with node:
         _finish_interrupted(scene, node)
         before = snapshot(scene.market, scene.addresses, scene.publication.model_id)
         opened = [open_offer(scene, index) for index in range(HONEST_JOBS)]

@@ -20,10 +20,14 @@ from verifier_contracts.shared_key import SharedKey
 from verifier_contracts.shared_verifier import add_shared_circuit, deploy_shared_verifier
 from zkml.core.digests import digest_bytes
 from zkml.core.identifiers import VerifierClass, proof_system_id
+from zkml.core.manifest import BundleManifest
 from zkml.core.progress import Progress, silent
 from zkml.errors import UnsuitableCircuitError, VerifierMismatchError
 from zkml.publish.listing import VerifierChoice
 from zkml.wiring import Market
+
+MIN_POSSIBLE_INPUTS = 1 << 64
+"""With fewer, who makes a circuit can try them all before the chain draws one for the genesis proof."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +36,22 @@ class MadeVerifier:
 
     artifact: ContractArtifact
     expected: ExpectedVerifier
+
+
+def warn_of_few_inputs(manifest: BundleManifest) -> str:
+    """Return a warning where a circuit has so few inputs that a genesis proof shows nothing; else nothing.
+
+    The chain draws the input of a genesis proof so that its publisher cannot have prepared the answer. Where
+    the answers to all inputs can be computed, or the input guessed, there was nothing to draw.
+    """
+    layout, domain = manifest.tensor_layout, manifest.input_domain
+    possible = domain.inputs(layout.input_count)
+    if possible >= MIN_POSSIBLE_INPUTS:
+        return ""
+    return (
+        f"the circuit has {possible} possible inputs, fewer than 2^64 ({layout.input_count} elements in "
+        f"{domain.minimum}..{domain.maximum}): its genesis input can be guessed, and its proof shows little"
+    )
 
 
 def make_verifier(bundle: Bundle, choice: VerifierChoice, *, cache_dir: Path) -> MadeVerifier:

@@ -3,23 +3,16 @@
 Knows text, bytes and numbers only. What they mean is `prover_nodes.journal`'s business.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Self
 
-from sqlalchemy import Connection, RowMapping, func, insert, select, update
+from sqlalchemy import Connection, Select, and_, delete, func, insert, or_, select, update
 from sqlalchemy.exc import IntegrityError
 
-from zkml.adapters.database.engine import database_errors, open_engine, write
-from zkml.adapters.database.journal_tables import (
-    CURSORS,
-    METADATA,
-    REQUESTS,
-    SCHEMA_VERSION,
-    STAGES,
-    TRANSACTIONS,
-    VERSIONS,
-)
+from zkml.adapters.database.journal_tables import BLOCKS, CURSORS, REQUESTS, STAGES, TRANSACTIONS
+from zkml.adapters.database.request_store import RequestStore
+from zkml.adapters.database.schema import open_database
 from zkml.errors import StorageError
 
 
@@ -52,9 +45,23 @@ class RequestRow:
 
 @dataclass(frozen=True, slots=True)
 class TransactionRow:
-    """A signed transaction; `abandoned` says why it can never be mined, or is empty."""
+    """A signed transaction.
 
-    request: str
+    Attributes:
+        scope: the market.
+        key: what it is sent for: the digest of a job's request, or the id of a request on a tab.
+        purpose: which step of that.
+        attempt: the first is 1; those of one nonce replace each other.
+        hash: 0x and 64 digits.
+        raw: its bytes.
+        sender: checksummed address.
+        nonce: the sender's.
+        what: for people.
+        abandoned: why it is not sent any more, or an empty string.
+    """
+
+    scope: str
+    key: str
     purpose: str
     attempt: int
     hash: str
@@ -69,24 +76,16 @@ class JournalStore:
     """The journal's tables in one database."""
 
     def __init__(self, url: str) -> None:
-        """Open the database and make the tables that are missing.
-
-        Raises:
-            ConfigError, ToolchainError: see `open_engine`.
-            StorageError: the database does not answer, or its tables are of another version.
-        """
-        self._engine = open_engine(url)
-        try:
-            with write(self._engine) as connection:
-                METADATA.create_all(connection)
-                self._check_version(connection)
-        except BaseException:
-            self.close()
-            raise
+        """Open the database and make the tables that are missing; raises as `open_database` does."""
+        self._database = open_database(url)
 
     def close(self) -> None:
         """Close all connections."""
-        self._engine.dispose()
+        self._database.close()
+
+    def request_store(self, counted_states: Iterable[str]) -> RequestStore:
+        """Return the requests on tabs that this database keeps; see `RequestStore`."""
+        return RequestStore(self._database, counted_states)
 
     def __enter__(self) -> Self:
         return self
@@ -96,53 +95,93 @@ class JournalStore:
 
     def scopes(self) -> list[str]:
         """Return every scope of the journal, in order."""
-        found = self._rows(select(CURSORS.c.scope).union(select(REQUESTS.c.scope)))
+        found = self._database.rows(select(CURSORS.c.scope).union(select(REQUESTS.c.scope)))
         return sorted(str(row["scope"]) for row in found)
 
     def cursor(self, scope: str) -> int | None:
         """Return the block kept for `scope`, or None."""
-        found = self._rows(select(CURSORS.c.block).where(CURSORS.c.scope == scope))
+        found = self._database.rows(select(CURSORS.c.block).where(CURSORS.c.scope == scope))
         return int(found[0]["block"]) if found else None
+
+    def advance(
+        self,
+        scope: str,
+        block: int,
+        *,
+        hashes: dict[int, str],
+        above: int,
+        keep: int,
+        added: Iterable[RequestRow],
+        changed: Mapping[Any, tuple[str, str]],
+    ) -> int:
+        """Keep what was read of the chain, all or nothing of it.
+
+        Args:
+            scope: the market.
+            block: height up to which it was read.
+            hashes: of blocks that were read, by height.
+            above: kept hashes of higher blocks are forgotten.
+            keep: how many hashes to keep.
+            added: requests; one that is there stays as it is.
+            changed: state and reason of requests by digest.
+
+        Returns:
+            How many requests are new.
+        """
+        with self._database.write() as connection:
+            new = sum(_add_request(connection, row) for row in added)
+            for digest, (state, reason) in changed.items():
+                marked = update(REQUESTS).where(REQUESTS.c.digest == digest)
+                connection.execute(marked.values(state=state, reason=reason))
+            stale = or_(BLOCKS.c.number > above, BLOCKS.c.number <= block - keep)
+            connection.execute(delete(BLOCKS).where(BLOCKS.c.scope == scope, stale))
+            rows = [{"scope": scope, "number": height, "hash": found} for height, found in hashes.items()]
+            if rows:
+                connection.execute(insert(BLOCKS), rows)
+            _set_cursor(connection, scope, block)
+            return new
+
+    def blocks(self, scope: str) -> dict[int, str]:
+        """Return the kept hashes of blocks by height, lowest first."""
+        query = select(BLOCKS).where(BLOCKS.c.scope == scope).order_by(BLOCKS.c.number)
+        return {int(row["number"]): str(row["hash"]) for row in self._database.rows(query)}
 
     def set_cursor(self, scope: str, block: int) -> None:
         """Keep a block for `scope`."""
-        with write(self._engine) as connection:
-            changed = connection.execute(
-                update(CURSORS).where(CURSORS.c.scope == scope).values(block=block)
-            ).rowcount
-            if not changed:
-                connection.execute(insert(CURSORS).values(scope=scope, block=block))
+        with self._database.write() as connection:
+            _set_cursor(connection, scope, block)
 
     def add_request(self, row: RequestRow) -> bool:
         """Keep a request; one that is there stays as it is. Says whether it is new."""
-        with write(self._engine) as connection:
-            if connection.execute(select(REQUESTS.c.digest).where(REQUESTS.c.digest == row.digest)).first():
-                return False
-            connection.execute(insert(REQUESTS).values(**_values(row)))
-            return True
+        with self._database.write() as connection:
+            return _add_request(connection, row)
 
     def request(self, digest: str) -> RequestRow | None:
         """Return the request with this digest, or None."""
-        found = self._rows(select(REQUESTS).where(REQUESTS.c.digest == digest))
+        found = self._database.rows(select(REQUESTS).where(REQUESTS.c.digest == digest))
         return RequestRow(**found[0]) if found else None
 
-    def requests(self, scope: str | None, states: Iterable[str] | None = None) -> list[RequestRow]:
-        """Return requests, oldest first; of all scopes or states where None is given."""
+    def requests(
+        self, scope: str | None, states: Iterable[str] | None = None, *, job_id: str | None = None
+    ) -> list[RequestRow]:
+        """Return requests, oldest first; of all scopes, states or jobs where None is given."""
         query = select(REQUESTS).order_by(REQUESTS.c.opened_block, REQUESTS.c.job_id)
+        if job_id is not None:
+            query = query.where(REQUESTS.c.job_id == job_id)
         if scope is not None:
             query = query.where(REQUESTS.c.scope == scope)
         if states is not None:
             query = query.where(REQUESTS.c.state.in_(list(states)))
-        return [RequestRow(**row) for row in self._rows(query)]
+        return [RequestRow(**row) for row in self._database.rows(query)]
 
     def update_request(self, digest: str, **values: str | int) -> None:
         """Change columns of a request: `state`, `reason`, `failures` or `claim_number`."""
-        with write(self._engine) as connection:
+        with self._database.write() as connection:
             connection.execute(update(REQUESTS).where(REQUESTS.c.digest == digest).values(**values))
 
     def stage(self, request: str, claim_number: int, stage: str) -> bytes | None:
         """Return the filed output of a stage, or None."""
-        found = self._rows(
+        found = self._database.rows(
             select(STAGES.c.body).where(
                 STAGES.c.request == request, STAGES.c.claim_number == claim_number, STAGES.c.stage == stage
             )
@@ -151,7 +190,7 @@ class JournalStore:
 
     def stages(self, request: str, claim_number: int) -> set[str]:
         """Return the names of the stages that are filed."""
-        found = self._rows(
+        found = self._database.rows(
             select(STAGES.c.stage).where(STAGES.c.request == request, STAGES.c.claim_number == claim_number)
         )
         return {str(row["stage"]) for row in found}
@@ -167,7 +206,7 @@ class JournalStore:
             for stage, body in bodies.items()
         ]
         try:
-            with write(self._engine) as connection:
+            with self._database.write() as connection:
                 connection.execute(insert(STAGES), rows)
         except StorageError as error:
             if isinstance(error.__cause__, IntegrityError):
@@ -179,7 +218,7 @@ class JournalStore:
 
     def remove_stage(self, request: str, claim_number: int, stage: str) -> None:
         """Forget the output of a stage that turned out to be worthless."""
-        with write(self._engine) as connection:
+        with self._database.write() as connection:
             connection.execute(
                 STAGES.delete().where(
                     STAGES.c.request == request,
@@ -188,40 +227,54 @@ class JournalStore:
                 )
             )
 
-    def transactions(self, request: str, purpose: str) -> list[TransactionRow]:
+    def transactions(self, scope: str, key: str, purpose: str) -> list[TransactionRow]:
         """Return the transactions signed for a purpose, oldest first."""
-        query = select(TRANSACTIONS).where(
-            TRANSACTIONS.c.request == request, TRANSACTIONS.c.purpose == purpose
+        chosen = and_(
+            TRANSACTIONS.c.scope == scope, TRANSACTIONS.c.key == key, TRANSACTIONS.c.purpose == purpose
         )
-        return [TransactionRow(**row) for row in self._rows(query.order_by(TRANSACTIONS.c.attempt))]
+        return self._transactions(select(TRANSACTIONS).where(chosen).order_by(TRANSACTIONS.c.attempt))
+
+    def transactions_from(self, scope: str, sender: str, nonce: int) -> list[TransactionRow]:
+        """Return an account's transactions of this nonce and higher ones, by nonce, then oldest first."""
+        chosen = and_(
+            TRANSACTIONS.c.scope == scope, TRANSACTIONS.c.sender == sender, TRANSACTIONS.c.nonce >= nonce
+        )
+        order = (TRANSACTIONS.c.nonce, TRANSACTIONS.c.attempt)
+        return self._transactions(select(TRANSACTIONS).where(chosen).order_by(*order))
 
     def add_transaction(self, row: TransactionRow) -> None:
-        """Keep a signed transaction before anybody sees it."""
-        with write(self._engine) as connection:
-            connection.execute(insert(TRANSACTIONS).values(**_values(row)))
+        """Keep a signed transaction before anybody sees it, as the next attempt of its purpose."""
+        of_purpose = and_(
+            TRANSACTIONS.c.scope == row.scope,
+            TRANSACTIONS.c.key == row.key,
+            TRANSACTIONS.c.purpose == row.purpose,
+        )
+        with self._database.write() as connection:
+            last = connection.execute(select(func.max(TRANSACTIONS.c.attempt)).where(of_purpose)).scalar()
+            values = _values(row) | {"attempt": (last or 0) + 1}
+            connection.execute(insert(TRANSACTIONS).values(**values))
 
     def abandon_transaction(self, scope: str, transaction: str, reason: str) -> None:
         """Note why a transaction is not sent any more in `scope`."""
-        of_scope = select(REQUESTS.c.digest).where(REQUESTS.c.scope == scope)
-        chosen = update(TRANSACTIONS).where(
-            TRANSACTIONS.c.hash == transaction, TRANSACTIONS.c.request.in_(of_scope)
-        )
-        with write(self._engine) as connection:
-            connection.execute(chosen.values(abandoned=reason))
+        chosen = and_(TRANSACTIONS.c.scope == scope, TRANSACTIONS.c.hash == transaction)
+        with self._database.write() as connection:
+            connection.execute(update(TRANSACTIONS).where(chosen).values(abandoned=reason))
 
-    def _rows(self, query: Any) -> list[RowMapping]:
-        with database_errors(self._engine), self._engine.connect() as connection:
-            return list(connection.execute(query).mappings())
+    def _transactions(self, query: Select[Any]) -> list[TransactionRow]:
+        return [TransactionRow(**row) for row in self._database.rows(query)]
 
-    def _check_version(self, connection: Connection) -> None:
-        found = connection.execute(select(func.max(VERSIONS.c.version))).scalar()
-        if found is None:
-            connection.execute(insert(VERSIONS).values(version=SCHEMA_VERSION))
-        elif found != SCHEMA_VERSION:
-            raise StorageError(
-                f"expected a journal of version {SCHEMA_VERSION}, found version {found}",
-                hint="use the zkml that wrote it, or another journal once its jobs are settled",
-            )
+
+def _add_request(connection: Connection, row: RequestRow) -> bool:
+    if connection.execute(select(REQUESTS.c.digest).where(REQUESTS.c.digest == row.digest)).first():
+        return False
+    connection.execute(insert(REQUESTS).values(**_values(row)))
+    return True
+
+
+def _set_cursor(connection: Connection, scope: str, block: int) -> None:
+    moved = update(CURSORS).where(CURSORS.c.scope == scope).values(block=block)
+    if not connection.execute(moved).rowcount:
+        connection.execute(insert(CURSORS).values(scope=scope, block=block))
 
 
 def _values(row: Any) -> dict[str, Any]:

@@ -1,9 +1,10 @@
 """The tables of a prover node's journal.
 
-cursors       how far the node has read the chain
-requests      jobs the node has seen, and what became of each
-stages        the output of each stage, filed before the next begins; never changed
-transactions  signed transactions, kept before they are broadcast
+cursors            how far the node has read the chain
+blocks             hashes of the latest blocks it has read, by which it knows a reorg
+requests           jobs the node has seen, and what became of each
+stages             the output of each stage, filed before the next begins; never changed
+sent_transactions  signed transactions, kept before they are broadcast
 """
 
 from sqlalchemy import (
@@ -20,7 +21,7 @@ from sqlalchemy import (
     Text,
 )
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 
 METADATA = MetaData()
 
@@ -39,6 +40,15 @@ CURSORS = Table(
     Column("block", BigInteger, nullable=False),
 )
 
+BLOCKS = Table(
+    "blocks",
+    METADATA,
+    Column("scope", String(200), nullable=False),
+    Column("number", BigInteger, nullable=False),
+    Column("hash", String(66), nullable=False),
+    PrimaryKeyConstraint("scope", "number"),
+)
+
 REQUESTS = Table(
     "requests",
     METADATA,
@@ -52,7 +62,11 @@ REQUESTS = Table(
     Column("reason", Text, nullable=False),
     Column("failures", Integer, nullable=False),
     Index("requests_by_state", "scope", "state"),
+    Index("requests_by_job", "scope", "job_id"),
 )
+
+JOB_INDEX = next(index for index in REQUESTS.indexes if index.name == "requests_by_job")
+"""Since version 2; strangers ask a node's API for jobs by their id."""
 
 STAGES = Table(
     "stages",
@@ -66,10 +80,12 @@ STAGES = Table(
 )
 
 TRANSACTIONS = Table(
-    "transactions",
+    "sent_transactions",
     METADATA,
-    Column("request", _DIGEST, nullable=False),
-    Column("purpose", String(16), nullable=False),
+    Column("scope", String(200), nullable=False),
+    # The digest of a job's request, or the id of a request on a tab, or whatever else it is sent for.
+    Column("key", _DIGEST, nullable=False),
+    Column("purpose", String(32), nullable=False),
     Column("attempt", Integer, nullable=False),
     # Not unique: on two chains of one id, an account's first transactions may be the same to the byte.
     Column("hash", String(66), nullable=False),
@@ -78,6 +94,6 @@ TRANSACTIONS = Table(
     Column("nonce", BigInteger, nullable=False),
     Column("what", String(100), nullable=False),
     Column("abandoned", Text, nullable=False),
-    PrimaryKeyConstraint("request", "purpose", "attempt"),
-    ForeignKeyConstraint(["request"], ["requests.digest"]),
+    PrimaryKeyConstraint("scope", "key", "purpose", "attempt"),
+    Index("sent_transactions_by_nonce", "scope", "sender", "nonce"),
 )

@@ -29,6 +29,7 @@ class Block:
     Attributes:
         number: height; of a pending block, the height it will have.
         block_hash: 0x and 64 lower-case digits; empty for a pending block.
+        parent_hash: that of the block before; empty where the node leaves it out.
         timestamp: chain time in seconds since 1970.
         base_fee_wei: EIP-1559 base fee, or None on a chain without one.
         gas_limit: gas that all its transactions may use together.
@@ -36,6 +37,7 @@ class Block:
 
     number: int
     block_hash: str
+    parent_hash: str
     timestamp: int
     base_fee_wei: int | None
     gas_limit: int
@@ -153,10 +155,11 @@ def block(value: Any, where: str) -> Block:
     """
     fields = _object(value, where)
     base_fee = fields.get("baseFeePerGas")
-    found = fields.get("hash")
+    found, parent = fields.get("hash"), fields.get("parentHash")
     return Block(
         number=quantity(fields.get("number"), where, 64),
         block_hash="" if found is None else hash_text(found, where),
+        parent_hash="" if parent is None else hash_text(parent, where),
         timestamp=quantity(fields.get("timestamp"), where, 64),
         base_fee_wei=None if base_fee is None else quantity(base_fee, where, 128),
         gas_limit=quantity(fields.get("gasLimit"), where, 64),

@@ -53,13 +53,29 @@ def fee_fields(chain: Chain) -> dict[str, int]:
         price = answers.quantity(chain.request("eth_gasPrice"), "eth_gasPrice", 128)
         _check_price(chain, price, limit)
         return {"gasPrice": price}
-    try:
-        tip = answers.quantity(chain.request("eth_maxPriorityFeePerGas"), "eth_maxPriorityFeePerGas", 128)
-    except RpcError:
-        tip = _FALLBACK_TIP_WEI
+    tip = _tip_wei(chain)
     _check_price(chain, base_fee + tip, limit)
     # Twice the base fee outlasts six full blocks in a row; what is not needed is not paid.
     return {"maxFeePerGas": min(2 * base_fee + tip, limit), "maxPriorityFeePerGas": tip, "type": 2}
+
+
+def expected_price_wei(chain: Chain) -> int:
+    """Return what one gas of a transaction sent now will cost, as near as the endpoint can tell.
+
+    Raises:
+        RpcError: see `Chain.request`.
+    """
+    base_fee = chain.block("latest").base_fee_wei
+    if base_fee is None:
+        return answers.quantity(chain.request("eth_gasPrice"), "eth_gasPrice", 128)
+    return base_fee + _tip_wei(chain)
+
+
+def _tip_wei(chain: Chain) -> int:
+    try:
+        return answers.quantity(chain.request("eth_maxPriorityFeePerGas"), "eth_maxPriorityFeePerGas", 128)
+    except RpcError:
+        return _FALLBACK_TIP_WEI
 
 
 def _check_price(chain: Chain, price_wei: int, limit_wei: int) -> None:

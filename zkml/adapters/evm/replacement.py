@@ -1,4 +1,4 @@
-"""A signed transaction that must not be mined any more: read it back, and spend its nonce on nothing."""
+"""A signed transaction whose nonce another one takes: the same for more, or nothing in its place."""
 
 from typing import Any
 
@@ -12,10 +12,12 @@ from zkml.adapters.evm.gas import WEI_PER_GWEI, fee_fields
 from zkml.adapters.evm.reverts import STANDARD_REVERTS, RevertDecoder
 from zkml.adapters.evm.rpc import Chain
 from zkml.adapters.evm.transactions import Call, SignedTransaction
-from zkml.errors import FormatError
+from zkml.errors import ChainError, FormatError, RpcError
 
 _OUTBID_PERCENT = 25
 """Nodes that still have a transaction take another one with its nonce only for 10 % more."""
+_REPLACE_PERMILLE = 1125
+_LEAST_PERMILLE = 1100
 
 _LEGACY_FIELDS = ("nonce", "gasPrice", "gas", "to", "value", "data", "v", "r", "s")
 _EIP1559_FIELDS = ("chainId", "nonce", "maxPriorityFeePerGas", "maxFeePerGas", "gas", "to", "value", "data")
@@ -36,6 +38,34 @@ def call_of(signed: SignedTransaction, reverts: RevertDecoder = STANDARD_REVERTS
         reverts=reverts,
         value_wei=_number(fields["value"]),
     )
+
+
+def outbid(chain: Chain, account: LocalAccount, signed: SignedTransaction) -> SignedTransaction | None:
+    """Sign the same transaction again, with the same nonce, for 12.5 % more or what the chain asks by now.
+
+    Nothing is simulated and nothing is sent: where the first one waits, the chain's next block has its
+    effect already, and would refuse a second one.
+
+    Returns:
+        What replaces it; None where that would cost more than the chain's `max_fee_gwei`.
+
+    Raises:
+        FormatError: see `call_of`.
+        RpcError: see `Chain.request`.
+    """
+    fields = _fields(signed)
+    try:
+        asked = fee_fields(chain)
+    except RpcError:
+        raise
+    except ChainError:
+        # Gas is dearer than the limit: nothing that may be signed would be mined.
+        return None
+    fees = _higher(asked, fields, int(chain.max_fee_gwei * WEI_PER_GWEI))
+    if fees is None:
+        return None
+    call, gas = call_of(signed), _number(fields["gas"])
+    return transactions.sign(chain, account, call, gas=gas, nonce=signed.nonce, fees=fees)
 
 
 def spend_nonce(chain: Chain, account: LocalAccount, signed: SignedTransaction) -> TransactionReceipt:
@@ -60,6 +90,26 @@ def spend_nonce(chain: Chain, account: LocalAccount, signed: SignedTransaction) 
     empty = transactions.sign(chain, account, nothing, nonce=signed.nonce, fees=fees)
     transactions.broadcast(chain, empty)
     return transactions.wait(chain, empty)
+
+
+def _higher(asked: dict[str, int], replaced: dict[str, Any], limit: int) -> dict[str, int] | None:
+    """Return fees that replace those of a transaction of the same kind, or None beyond the limit."""
+    if "gasPrice" in replaced:
+        wanted = {"gasPrice": asked.get("gasPrice", asked.get("maxFeePerGas", 0))}
+    else:
+        price = asked.get("gasPrice", 0)
+        names = ("maxFeePerGas", "maxPriorityFeePerGas")
+        wanted = {name: asked.get(name, price) for name in names}
+    fees = {}
+    for name, wei in wanted.items():
+        held = _number(replaced[name])
+        fees[name] = min(max(wei, held * _REPLACE_PERMILLE // 1000 + 1), limit)
+        if fees[name] * 1000 < held * _LEAST_PERMILLE:
+            return None
+    if "maxFeePerGas" in fees:
+        fees["maxPriorityFeePerGas"] = min(fees["maxPriorityFeePerGas"], fees["maxFeePerGas"])
+        fees["type"] = 2
+    return fees
 
 
 def _outbid(chain: Chain, fees: dict[str, int], replaced: dict[str, Any]) -> dict[str, int]:

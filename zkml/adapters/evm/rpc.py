@@ -10,6 +10,7 @@ from typing import Any, Self
 from zkml.adapters.evm import answers
 from zkml.adapters.evm.answers import Block, Log, Transaction, TransactionReceipt
 from zkml.adapters.evm.reverts import STANDARD_REVERTS, RevertDecoder
+from zkml.adapters.evm.thread_locks import THREAD_LOCKS
 from zkml.adapters.evm.transport import (
     BoundedHttpProvider,
     NodeRefusal,
@@ -19,6 +20,7 @@ from zkml.adapters.evm.transport import (
 )
 from zkml.core.digests import keccak256
 from zkml.core.identifiers import LOCAL_CHAIN_IDS
+from zkml.core.ports.sending_lock import SendingLock
 from zkml.errors import ConfigError, InsufficientFundsError, RpcError, WrongChainError
 
 LOG_RANGE_BLOCKS = 2_000
@@ -43,6 +45,7 @@ class Chain:
         confirmations: how many blocks on top make a transaction count; 0 on local chains.
         receipt_timeout_seconds: how long a transaction may take to be mined and confirmed.
         max_fee_gwei: the most that one gas may cost in a transaction signed for this chain.
+        sending_lock: keeps whoever sends for one account from taking one nonce twice.
     """
 
     def __init__(
@@ -55,6 +58,7 @@ class Chain:
         attempts: int = 3,
         confirmations: int = DEFAULT_CONFIRMATIONS,
         max_fee_gwei: float = DEFAULT_MAX_FEE_GWEI,
+        sending_lock: SendingLock = THREAD_LOCKS,
     ) -> None:
         """Connect.
 
@@ -66,6 +70,7 @@ class Chain:
             attempts: how often a request is sent when the connection fails.
             confirmations: blocks on top that make a transaction count; taken as 0 on local chains.
             max_fee_gwei: the most to pay for one gas, whatever the endpoint suggests.
+            sending_lock: held by whoever sends for an account; over this process's threads by default.
 
         Raises:
             ConfigError: no http(s) URL.
@@ -88,6 +93,7 @@ class Chain:
         self.confirmations = 0 if self.is_local else confirmations
         self.receipt_timeout_seconds = receipt_timeout_seconds
         self.max_fee_gwei = max_fee_gwei
+        self.sending_lock = sending_lock
 
     def close(self) -> None:
         """Close the connection."""

@@ -257,8 +257,9 @@ def send(
 ) -> TransactionReceipt:
     """Simulate, sign once, hand over, broadcast, wait and check.
 
-    When another process takes the sender's nonce in between, this fails and nothing is signed again: who
-    calls knows whether doing it twice would do harm. `send_repeatable` is for what does none.
+    Whoever shares the chain's sending lock waits from the reading of the nonce to the broadcast. When
+    somebody else takes the sender's nonce in between, this fails and nothing is signed again: who calls
+    knows whether doing it twice would do harm. `send_repeatable` is for what does none.
 
     Args:
         chain: where to send it.
@@ -272,10 +273,12 @@ def send(
         TransactionTimeoutError: not mined in time; carries its hash.
         ChainError: another transaction of the sender has taken its nonce; `void` is in the context.
         RpcError: see `Chain.request`.
+        HomeLockedError: another process sends for this account, and does not end.
     """
-    signed = sign(chain, account, call)
-    on_signed(signed)
-    broadcast(chain, signed)
+    with chain.sending_lock.hold(chain.chain_id, account.address):
+        signed = sign(chain, account, call)
+        on_signed(signed)
+        broadcast(chain, signed)
     return wait(chain, signed, call=call)
 
 

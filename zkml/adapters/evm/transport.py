@@ -10,6 +10,7 @@ from typing import Any, cast
 from urllib.parse import urlsplit
 
 import requests
+from requests.adapters import HTTPAdapter
 from web3.providers.base import JSONBaseProvider
 from web3.types import RPCEndpoint, RPCResponse
 
@@ -18,6 +19,8 @@ from zkml.errors import FormatError
 
 MAX_ANSWER_BYTES = 64 * 1024 * 1024
 _CHUNK_BYTES = 1 << 16
+_CONNECTIONS = 32
+"""Threads that may ask at once without a new connection each time."""
 _REVERT_DATA = re.compile(r"0x(?:[0-9a-fA-F]{2}){0,65536}")
 _LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
 
@@ -65,6 +68,8 @@ class BoundedHttpProvider(JSONBaseProvider):
         self._endpoint = endpoint
         self._timeout_seconds = timeout_seconds
         self._session = requests.Session()
+        for scheme in ("http://", "https://"):
+            self._session.mount(scheme, HTTPAdapter(pool_maxsize=_CONNECTIONS))
         # A proxy from the environment cannot reach this machine's own node.
         self._session.trust_env = urlsplit(endpoint).hostname not in _LOOPBACK
 

@@ -7,7 +7,7 @@ import json
 import shutil
 import tempfile
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -39,12 +39,14 @@ class Passage:
         inputs: the integers EZKL read.
         outputs: the integers it computed, row-major.
         minimum_lookup_input, maximum_lookup_input: extremes of what its lookup tables were asked.
+        peak_rss_bytes: resident memory that computing it took at most; 0 when nobody looked.
     """
 
     inputs: tuple[int, ...]
     outputs: tuple[int, ...]
     minimum_lookup_input: int
     maximum_lookup_input: int
+    peak_rss_bytes: int = field(default=0, compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,7 +140,7 @@ def gen_witness(
     }
     answer = call_ezkl("gen_witness", arguments, raises=WitnessError, options=options)
     _check_written(witness, ends_with=b"}")
-    return _passage(answer.value)
+    return replace(_passage(answer.value), peak_rss_bytes=answer.peak_rss_bytes)
 
 
 def weight_points(

@@ -7,13 +7,15 @@ EZKL_* of the caller's shell can change a key.
 import json
 import os
 import re
+import shutil
 import sys
 import tempfile
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Protocol
 
-from zkml.adapters.process.child import ChildResult, Limits, OnTick, run_child
+from zkml.adapters.process.child import ChildResult, Limits, OnTick, ReadyChild
 from zkml.core.extras import install_hint
 from zkml.errors import BackendError, ProverLimitError, StorageError, ToolchainError, ZkmlError
 
@@ -43,6 +45,32 @@ _NO_SPACE = re.compile(r"os error (28|122)\b|no space left", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
+class Flavour:
+    """What is fixed when a child starts, before anybody knows what it will be asked.
+
+    Attributes:
+        verbose: pass EZKL's own warnings on to stderr.
+        unchecked_keys: skip the curve checks on the proving key; only for one whose digest was checked.
+        threads: processor threads that it may use; all when None.
+    """
+
+    verbose: bool = False
+    unchecked_keys: bool = False
+    threads: int | None = None
+
+
+class Children(Protocol):
+    """Where children come from: started now, or earlier."""
+
+    def take(self, flavour: Flavour) -> "EzklChild":
+        """Return a child of this flavour that nobody has used.
+
+        Raises:
+            ToolchainError: it cannot be started.
+        """
+
+
+@dataclass(frozen=True, slots=True)
 class ChildOptions:
     """How a call is run.
 
@@ -51,12 +79,21 @@ class ChildOptions:
         on_tick: called about five times a second with the elapsed seconds.
         verbose: pass EZKL's own warnings on to stderr.
         unchecked_keys: skip the curve checks on the proving key; only for one whose digest was checked.
+        threads: processor threads that it may use; all when None.
+        children: where it comes from; started for this call when None.
     """
 
     limits: Limits = field(default=DEFAULT_LIMITS)
     on_tick: OnTick | None = None
     verbose: bool = False
     unchecked_keys: bool = False
+    threads: int | None = None
+    children: Children | None = None
+
+    @property
+    def flavour(self) -> Flavour:
+        """What the child is started with."""
+        return Flavour(self.verbose, self.unchecked_keys, self.threads)
 
 
 DEFAULT_OPTIONS = ChildOptions()
@@ -77,6 +114,47 @@ class Answer:
     wall_seconds: float
     peak_rss_bytes: int
     remark: str = ""
+
+
+class EzklChild:
+    """A child process that has imported EZKL and waits for its one request."""
+
+    def __init__(self, flavour: Flavour) -> None:
+        """Start it.
+
+        Raises:
+            ToolchainError: it cannot be started.
+        """
+        self._private = tempfile.mkdtemp(prefix="zkml-ezkl-")
+        try:
+            self._child = ReadyChild(
+                [sys.executable, "-P", "-m", "zkml.adapters.ezkl.child"],
+                env=environment(self._private, flavour),
+            )
+        except BaseException:
+            shutil.rmtree(self._private, ignore_errors=True)
+            raise
+
+    @property
+    def is_alive(self) -> bool:
+        """Say whether it still waits."""
+        return self._child.is_alive
+
+    def run(self, request: bytes, options: ChildOptions, started: float) -> ChildResult:
+        """Give it its request and wait for the answer; it is gone afterwards.
+
+        Raises:
+            ProverLimitError: out of memory or time.
+        """
+        try:
+            return self._child.run(request, limits=options.limits, on_tick=options.on_tick, started=started)
+        finally:
+            self.close()
+
+    def close(self) -> None:
+        """End it; doing it again changes nothing."""
+        self._child.close()
+        shutil.rmtree(self._private, ignore_errors=True)
 
 
 def call_ezkl(
@@ -105,14 +183,10 @@ def call_ezkl(
         BackendError: the child died or answered nonsense.
     """
     request = json.dumps({"call": name, "arguments": dict(arguments)}).encode()
-    with tempfile.TemporaryDirectory(prefix="zkml-ezkl-") as private:
-        result = run_child(
-            [sys.executable, "-P", "-m", "zkml.adapters.ezkl.child"],
-            stdin=request,
-            limits=options.limits,
-            on_tick=options.on_tick,
-            env=_environment(private, options),
-        )
+    started = time.monotonic()
+    children = options.children
+    child = EzklChild(options.flavour) if children is None else children.take(options.flavour)
+    result = child.run(request, options, started)
     if options.verbose and result.stderr:
         sys.stderr.write(result.stderr.decode("utf-8", "replace"))
     value = _value_of(name, result, raises)
@@ -127,16 +201,27 @@ def shorten(words: str) -> str:
     return line[:_MAX_WORDS] or "no words"
 
 
-def _environment(private: str, options: ChildOptions) -> dict[str, str]:
+def environment(private: str, flavour: Flavour) -> dict[str, str]:
+    """Return the whole environment of a process that runs EZKL.
+
+    Args:
+        private: a directory of its own.
+        flavour: what else is fixed at its start.
+    """
+    threads = {} if flavour.threads is None else {"RAYON_NUM_THREADS": str(flavour.threads)}
     passed_on = {name: os.environ[name] for name in _PASSED_ON if name in os.environ}
-    return passed_on | {
-        # Tables cached in ~/.ezkl by other programs would be taken on trust.
-        "EZKL_REPO_PATH": private,
-        "EZKL_BUF_CAPACITY": str(BUFFER_BYTES),
-        "EZKL_KEY_FORMAT": "raw-bytes-unchecked" if options.unchecked_keys else "raw-bytes",
-        "RUST_BACKTRACE": "0",
-        "RUST_LOG": "warn" if options.verbose else "error",
-    }
+    return (
+        passed_on
+        | threads
+        | {
+            # Tables cached in ~/.ezkl by other programs would be taken on trust.
+            "EZKL_REPO_PATH": private,
+            "EZKL_BUF_CAPACITY": str(BUFFER_BYTES),
+            "EZKL_KEY_FORMAT": "raw-bytes-unchecked" if flavour.unchecked_keys else "raw-bytes",
+            "RUST_BACKTRACE": "0",
+            "RUST_LOG": "warn" if flavour.verbose else "error",
+        }
+    )
 
 
 def _value_of(name: str, result: ChildResult, raises: type[ZkmlError]) -> Any:
@@ -161,15 +246,26 @@ def _remark(result: ChildResult) -> str:
     return shorten(found[-1]) if found else ""
 
 
+def was_killed(result: ChildResult) -> bool:
+    """Say whether somebody else killed a command, or its guard."""
+    return result.returncode in (_KILLED, -9)
+
+
+def killed(name: str) -> ProverLimitError:
+    """Return the error for a command that somebody else killed."""
+    return ProverLimitError(
+        f"expected EZKL's {name} to end, found it killed by the system",
+        hint="most likely the machine is out of memory: give this node more of it, or fewer workers",
+        call=name,
+    )
+
+
 def _died(name: str, result: ChildResult) -> ZkmlError:
     lines = result.stderr.decode("utf-8", "replace").strip().splitlines()
     if "No module named" in (lines[-1] if lines else ""):
         return ToolchainError(f"expected a complete installation, found: {lines[-1]:.200}")
-    if result.returncode == _KILLED:
-        return ProverLimitError(
-            f"expected EZKL's {name} to end, found it killed by the system",
-            hint="most likely the machine is out of memory",
-        )
+    if was_killed(result):
+        return killed(name)
     last = shorten(lines[-1]) if lines else "no words"
     return BackendError(
         f"expected an answer of EZKL's {name}, found exit code {result.returncode}: {last}", call=name

@@ -5,6 +5,7 @@ Rust and WebAssembly, which reserve far more than they use.
 """
 
 import contextlib
+import select
 import subprocess
 import threading
 import time
@@ -13,19 +14,19 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
 
-import psutil
-
-from zkml.adapters.process.launch import Guarded, kill_tree, peak_memory, start_guarded, tree_of
+from zkml.adapters.process.launch import Guarded, kill_tree, peak_memory, start_guarded
+from zkml.adapters.process.tree import resident_by_process
 from zkml.errors import ProverLimitError
 
 FIRST_TICK_SECONDS = 0.02
-"""The first polls are close together, so that short commands return at once."""
+"""The first looks are close together, so that short commands are seen, too."""
 TICK_SECONDS = 0.2
 _DRAIN_SECONDS = 5.0
 _CHUNK_BYTES = 65_536
 _MEBIBYTE = 1 << 20
 
 OnTick = Callable[[float], None]
+OnSample = Callable[[Sequence[int]], None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,12 +66,86 @@ class ChildResult:
     peak_rss_bytes: int
 
 
+class ReadyChild:
+    """A command that was started under guard and waits for its input: its start-up is over when it is used.
+
+    It is used once, by one thread. Until then it is bounded by nothing but this process's life.
+    """
+
+    def __init__(
+        self, argv: Sequence[str], *, env: Mapping[str, str] | None = None, cwd: Path | None = None
+    ) -> None:
+        """Start a command.
+
+        Args:
+            argv: program and arguments.
+            env: the command's whole environment; this process's own when None.
+            cwd: the command's working directory.
+
+        Raises:
+            ToolchainError: there is no such program.
+        """
+        self._guarded = start_guarded(
+            argv, grace_seconds=0, stdin=subprocess.PIPE, stderr=subprocess.PIPE, env=env, cwd=cwd
+        )
+
+    @property
+    def is_alive(self) -> bool:
+        """Say whether it still waits."""
+        return self._guarded.process.poll() is None
+
+    def close(self) -> None:
+        """End it and all its descendants; doing it again changes nothing."""
+        kill_tree(self._guarded)
+        for pipe in (self._guarded.process.stdin, self._guarded.process.stdout, self._guarded.process.stderr):
+            if pipe is not None:
+                with contextlib.suppress(OSError):
+                    pipe.close()
+
+    def run(
+        self,
+        stdin: bytes,
+        *,
+        limits: Limits,
+        on_tick: OnTick | None = None,
+        on_sample: OnSample | None = None,
+        started: float | None = None,
+    ) -> ChildResult:
+        """Give it its input and wait for its end; see `run_child`.
+
+        Args:
+            stdin: bytes for its standard input.
+            limits: memory, time and output the command may use from now on.
+            on_tick: called from this thread with the elapsed seconds, about five times a second.
+            on_sample: called from this thread with the process ids of the command and its descendants.
+            started: monotonic seconds from which time counts; now when None.
+
+        Raises:
+            ProverLimitError: a limit was passed; names which, the limit and what was found.
+        """
+        guarded = self._guarded
+        begin = time.monotonic() if started is None else started
+        try:
+            streams = _Streams(guarded.process, stdin, limits)
+            peak = _watch(guarded, streams, limits, begin, _Hearers(on_tick, on_sample))
+            wall_seconds = time.monotonic() - begin
+            peak = max(peak, peak_memory(guarded))
+            kill_tree(guarded)  # a stray descendant would hold the pipes open
+            streams.join()
+            streams.check()
+            stdout, stderr = streams.stdout, streams.stderr
+        finally:
+            kill_tree(guarded)
+        return ChildResult(stdout, stderr, guarded.process.returncode, wall_seconds, peak)
+
+
 def run_child(
     argv: Sequence[str],
     *,
     limits: Limits,
     stdin: bytes = b"",
     on_tick: OnTick | None = None,
+    on_sample: OnSample | None = None,
     env: Mapping[str, str] | None = None,
     cwd: Path | None = None,
 ) -> ChildResult:
@@ -78,12 +153,14 @@ def run_child(
 
     Whatever ends this function, an exception of `on_tick` and Ctrl-C included, the command and all its
     descendants are dead when it returns. A failed command is no error here: look at `returncode`.
+    Any number of threads may run commands at once.
 
     Args:
         argv: program and arguments.
         limits: memory, time and output the command may use.
         stdin: bytes for its standard input.
         on_tick: called from this thread with the elapsed seconds, about five times a second.
+        on_sample: called from this thread with the process ids of the command and its descendants, as often.
         env: the command's whole environment; this process's own when None.
         cwd: the command's working directory.
 
@@ -95,34 +172,25 @@ def run_child(
         ProverLimitError: a limit was passed; names which, the limit and what was found.
     """
     started = time.monotonic()
-    guarded = start_guarded(
-        argv, grace_seconds=0, stdin=subprocess.PIPE, stderr=subprocess.PIPE, env=env, cwd=cwd
-    )
-    try:
-        streams = _Streams(guarded.process, stdin, limits)
-        peak = _watch(guarded, streams, limits, started, on_tick)
-        wall_seconds = time.monotonic() - started
-        peak = max(peak, peak_memory(guarded))
-        kill_tree(guarded)  # a stray descendant would hold the pipes open
-        streams.join()
-        streams.check()
-        stdout, stderr = streams.stdout, streams.stderr
-    finally:
-        kill_tree(guarded)
-    return ChildResult(stdout, stderr, guarded.process.returncode, wall_seconds, peak)
+    child = ReadyChild(argv, env=env, cwd=cwd)
+    return child.run(stdin, limits=limits, on_tick=on_tick, on_sample=on_sample, started=started)
 
 
-def _watch(
-    guarded: Guarded, streams: "_Streams", limits: Limits, started: float, on_tick: OnTick | None
-) -> int:
+@dataclass(frozen=True, slots=True)
+class _Hearers:
+    on_tick: OnTick | None
+    on_sample: OnSample | None
+
+
+def _watch(guarded: Guarded, streams: "_Streams", limits: Limits, started: float, hearers: _Hearers) -> int:
     """Wait for the end, checking limits at each tick; return the peak of the polled memory in bytes."""
     peak, tick = 0, FIRST_TICK_SECONDS
     while True:
-        with contextlib.suppress(subprocess.TimeoutExpired):
-            guarded.process.wait(tick)
+        if _is_over(guarded, tick):
             return peak
         tick = min(TICK_SECONDS, tick * 1.5)
-        found = _resident_bytes(guarded.process.pid)
+        tree = resident_by_process(guarded.process.pid)
+        found = sum(tree.values())
         peak = max(peak, found)
         elapsed = time.monotonic() - started
         if found > limits.memory_bytes:
@@ -130,16 +198,24 @@ def _watch(
         if elapsed > limits.wall_seconds:
             raise _passed("time", limits.wall_seconds, round(elapsed, 1), "seconds")
         streams.check()
-        if on_tick is not None:
-            on_tick(elapsed)
+        if hearers.on_sample is not None:
+            hearers.on_sample(list(tree))
+        if hearers.on_tick is not None:
+            hearers.on_tick(elapsed)
 
 
-def _resident_bytes(guard_id: int) -> int:
-    total = 0
-    for process in tree_of(guard_id):
-        with contextlib.suppress(psutil.Error):
-            total += process.memory_info().rss
-    return total
+def _is_over(guarded: Guarded, within_seconds: float) -> bool:
+    """Wait for the guard's end, and no longer than that; say whether it came."""
+    # The guard reports the command's end on its lifeline, and that wakes us: asking time and again whether a
+    # process has ended costs processor time, and finds it late.
+    lifeline = select.poll()
+    lifeline.register(guarded.lifeline, select.POLLIN)
+    if not lifeline.poll(within_seconds * 1000):
+        return guarded.process.poll() is not None
+    with contextlib.suppress(subprocess.TimeoutExpired):
+        guarded.process.wait(within_seconds)
+        return True
+    return False
 
 
 def _passed(limit: str, expected: float, found: float, unit: str) -> ProverLimitError:

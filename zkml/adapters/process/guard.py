@@ -10,7 +10,6 @@ With `--lifeline FD` (a socket) the command keeps the guard's standard input, an
 lines over the socket: `pid N` after the start, `maxrss BYTES` after the end.
 """
 
-import argparse
 import contextlib
 import os
 import resource
@@ -109,13 +108,36 @@ def _report(descriptor: int, line: str) -> None:
             os.write(descriptor, f"{line}\n".encode())
 
 
+class _Options:
+    """What the guard was told."""
+
+    def __init__(self) -> None:
+        self.lifeline = 0
+        self.grace = 0.0
+        self.command: list[str] = []
+
+
+def _read_options(argv: list[str]) -> _Options:
+    """Read the arguments by hand: importing a parser takes a third of the guard's whole start."""
+    options = _Options()
+    rest = list(argv)
+    while rest and (word := rest.pop(0)) != "--":
+        if word == "--lifeline" and rest:
+            options.lifeline = int(rest.pop(0))
+        elif word == "--grace" and rest:
+            options.grace = float(rest.pop(0))
+        else:
+            break
+    if not rest:
+        sys.stderr.write("usage: guard [--lifeline FD] [--grace SECONDS] -- COMMAND ...\n")
+        sys.exit(2)
+    options.command = rest
+    return options
+
+
 def main(argv: list[str]) -> int:
     """Run the command of `argv` under guard and return the exit code to pass on."""
-    parser = argparse.ArgumentParser(prog="guard")
-    parser.add_argument("--lifeline", type=int, default=0)
-    parser.add_argument("--grace", type=float, default=0.0)
-    parser.add_argument("command", nargs="+")
-    options = parser.parse_args(argv)
+    options = _read_options(argv)
     try:
         guard = _Guard(options.command, options.lifeline, options.grace)
     except OSError as error:

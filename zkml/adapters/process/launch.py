@@ -15,10 +15,11 @@ import psutil
 
 from zkml.adapters.process import guard
 from zkml.adapters.process.environment import child_environment
+from zkml.adapters.process.tree import tree_of
 from zkml.errors import ToolchainError
 
 GUARD_EXIT_SECONDS = 5.0
-START_SECONDS = 10.0
+START_SECONDS = 30.0
 _REPORT_BYTES = 4096
 
 
@@ -108,14 +109,6 @@ def find_program(program: str, env: Mapping[str, str] | None) -> str:
             program=program,
         )
     return found
-
-
-def tree_of(process_id: int) -> list[psutil.Process]:
-    """Return the living descendants of a process, without itself."""
-    try:
-        return psutil.Process(process_id).children(recursive=True)
-    except psutil.Error:
-        return []
 
 
 def kill_tree(guarded: Guarded) -> None:

@@ -1,0 +1,148 @@
+"""A chain of its own with one small model that real EZKL proves, and accounts with enough of everything."""
+
+import contextlib
+import shutil
+import tempfile
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from eth_account import Account
+from eth_account.signers.local import LocalAccount
+
+from benchmarks.verifiers import write_layer
+from circuits.bundle import Bundle
+from circuits.port import CompileRequest
+from circuits.srs import SrsStore
+from circuits.systems import open_system
+from verifier_contracts.deploy import deploy_core
+from zkml.adapters.evm.anvil import Anvil
+from zkml.adapters.evm.rpc import Chain
+from zkml.adapters.keys.dev_keys import dev_account
+from zkml.config.home import Home
+from zkml.core.market_identifiers import JobSpec
+from zkml.core.tensors import input_commitment
+from zkml.publish.publication import publish
+from zkml.wiring import Market, open_market, open_store
+
+ONE_TOKEN = 1_000_000
+FEE = ONE_TOKEN
+PLENTY = 1_000_000 * ONE_TOKEN
+CLAIM_SECONDS = 3600
+JOB_SECONDS = 4 * 3600
+INPUTS, OUTPUTS = 4, 3
+CACHE = Path(tempfile.gettempdir()) / "zkml-benchmarks" / f"layer-{INPUTS}-{OUTPUTS}"
+
+
+def open_bundle() -> Bundle:
+    """Return the circuit, compiled once a machine: one linear layer and a ReLU."""
+    target = CACHE / "bundle"
+    if not target.exists():
+        CACHE.mkdir(parents=True, exist_ok=True)
+        open_system("ezkl").compile(
+            CompileRequest(
+                name="layer",
+                onnx=write_layer(CACHE / "model.onnx", INPUTS, OUTPUTS),
+                calibration=draw_inputs(8, seed=3),
+                target=target,
+                srs=SrsStore(CACHE / "srs"),
+                domain=(-1.0, 1.0),
+            )
+        )
+    return Bundle.open(target)
+
+
+def draw_inputs(count: int, *, seed: int) -> np.ndarray:
+    """Return inputs of the model, no two alike, the same for the same seed."""
+    return np.random.default_rng(seed).uniform(-1, 1, size=(count, INPUTS)).astype(np.float32)
+
+
+def pack_inputs(bundle: Bundle, count: int, *, seed: int) -> list[bytes]:
+    """Return inputs as a job carries them."""
+    system = open_system("ezkl")
+    return [system.quantize_input(bundle, row) for row in draw_inputs(count, seed=seed)]
+
+
+@dataclass(frozen=True)
+class SmallMarket:
+    """The market, and who pays on it.
+
+    Attributes:
+        market: chain and contracts.
+        home: a home with deployment, circuit and compiled verifier, which nodes get copies of.
+        bundle: the circuit.
+        model_id: the published model.
+        circuit_id: its circuit on chain.
+        owner: has all the ether and mints tokens; opens the jobs.
+    """
+
+    market: Market
+    home: Home
+    bundle: Bundle
+    model_id: int
+    circuit_id: bytes
+    owner: LocalAccount
+
+    @property
+    def chain(self) -> Chain:
+        """The chain."""
+        return self.market.chain
+
+    def fund(self) -> LocalAccount:
+        """Return a new account with ether and tokens."""
+        account: LocalAccount = Account.create()
+        self.chain.send_once("anvil_setBalance", [account.address, hex(10**20)])
+        self.market.token.mint(self.owner, account.address, PLENTY)
+        return account
+
+    @contextlib.contextmanager
+    def undone(self) -> Iterator[None]:
+        """Put the chain back afterwards: a node looks at all jobs that are there when it starts."""
+        snapshot = self.chain.send_once("evm_snapshot", [])
+        try:
+            yield
+        finally:
+            if self.chain.send_once("evm_revert", [snapshot]) is not True:
+                raise SystemExit("expected the chain to go back to its snapshot, found that it does not")
+
+    def open_job(self, packed: bytes, *, prover: str = "") -> bytes:
+        """Open a job that leaves time for all of them, for any prover or for one alone."""
+        spec = JobSpec(
+            model_id=self.model_id,
+            circuit_id=self.circuit_id,
+            input_commitment=input_commitment(packed),
+            input_uri="",
+            min_prover_fee=FEE,
+            max_prover_fee=FEE,
+            max_total=10 * FEE,
+            ramp_seconds=0,
+            claim_seconds=CLAIM_SECONDS,
+            deadline=self.chain.now() + JOB_SECONDS,
+            provers=(prover,) if prover else (),
+        )
+        job_id, _ = self.market.manager.open(self.owner, spec, packed)
+        return job_id
+
+
+@contextlib.contextmanager
+def open_small_market(folder: Path) -> Iterator[SmallMarket]:
+    """Start a chain that ends with this process, deploy everything and publish the model."""
+    bundle, home = open_bundle(), Home(folder / "template")
+    shutil.copytree(bundle.path, home.bundles / "layer")
+    with Anvil.start(folder / "chain") as anvil, Chain(anvil.endpoint) as chain:
+        owner = dev_account(chain.chain_id)
+        deploy_core(chain, owner, folder=home.deployments)
+        market = open_market(home, chain)
+        market.token.mint(owner, owner.address, PLENTY)
+        market.token.approve(owner, market.ledger.address, PLENTY)
+        published = publish(
+            market,
+            owner,
+            bundle,
+            open_system("ezkl"),
+            store=open_store(home),
+            cache_dir=home.verifiers,
+            scratch=folder / "scratch",
+        )
+        yield SmallMarket(market, home, bundle, published.model_id, published.circuit.circuit_id, owner)

@@ -1,0 +1,1 @@
+"""The HTTP API of a prover node: its one door to fastapi, starlette and uvicorn."""

@@ -1,0 +1,1 @@
+"""Requests on tabs: accepted, proved, answered and settled, without a job on the market."""

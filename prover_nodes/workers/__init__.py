@@ -1,0 +1,1 @@
+"""Who computes witnesses and proofs for a node: this machine, or a Ray cluster."""

@@ -1,0 +1,1 @@
+"""Run functions on a Ray cluster; the one door to Ray."""

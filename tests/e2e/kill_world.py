@@ -281,7 +281,9 @@ class Process:
 
     def told(self) -> str:
         """Return the end of its log, for whoever looks at a failure."""
-        return f"{self.log.read_text()[-3000:]}\n{self.crossed()[-12:]}"
+        # The fork that is to write it may not have begun.
+        log = self.log.read_text() if self.log.exists() else ""
+        return f"{log[-3000:]}\n{self.crossed()[-12:]}"
 
 
 class Operator:

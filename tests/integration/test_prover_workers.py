@@ -38,10 +38,25 @@ class Heard(SilentObserver):
         self.proofs.append((circuit.split("@", maxsplit=1)[0], device, peak_bytes > 1 << 20))
 
 
-def strays() -> list[int]:
+def descendants() -> list[int]:
     """Return this process's living descendants."""
     found = psutil.Process().children(recursive=True)
     return [process.pid for process in found if process.status() != psutil.STATUS_ZOMBIE]
+
+
+BEFORE: set[int] = set()
+
+
+@pytest.fixture(autouse=True)
+def _only_new_ones_count():
+    """What other tests of this process keep running, such as a chain, is none of ours."""
+    BEFORE.clear()
+    BEFORE.update(descendants())
+
+
+def strays() -> list[int]:
+    """Return the living descendants that began with this test."""
+    return [pid for pid in descendants() if pid not in BEFORE]
 
 
 def until(condition) -> bool:

@@ -99,6 +99,9 @@ class _Shelf:
             self._waiting.clear()
         for child in children:
             child.close()
+        # A child that is being started right now is ended by whoever starts it: not before that is it over.
+        with self._filling:
+            pass
 
     def _wants(self, flavour: Flavour, count: int) -> bool:
         with self._lock:

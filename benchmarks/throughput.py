@@ -35,7 +35,7 @@ from zkml.publish.publication import publish
 from zkml.wiring import Market, bind
 
 JOBS = 20
-SIZES = (64, 256, 10)
+SIZES = (64, 512, 10)
 LEAST_RATIO = 0.95
 LEAST_PROVE_SECONDS = 4.0
 CACHE = Path(tempfile.gettempdir()) / "zkml-benchmarks" / "-".join(map(str, SIZES))

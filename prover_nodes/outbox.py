@@ -18,7 +18,15 @@ from prover_nodes.ports import Transactions
 from zkml.adapters.evm.answers import TransactionReceipt
 from zkml.adapters.evm.transactions import Call, SignedTransaction
 from zkml.core.ports.clock import Clock
-from zkml.errors import ChainError, NotFinalError, RevertedError, RpcError, TransactionTimeoutError, ZkmlError
+from zkml.errors import (
+    ChainError,
+    InsufficientFundsError,
+    NotFinalError,
+    RevertedError,
+    RpcError,
+    TransactionTimeoutError,
+    ZkmlError,
+)
 
 REPLACE_SECONDS = 45.0
 
@@ -223,17 +231,23 @@ class Outbox:
         return None
 
     def _send_again(self, attempts: Sequence[SignedTransaction], purpose: str) -> ChainError | None:
-        """Broadcast the latest attempt if no node has one; return why the endpoint refused it."""
+        """Broadcast the latest attempt if no node has one; return why the endpoint refused it for good.
+
+        Where another transaction waits in its nonce, of a program that uses the same key or of a journal
+        that is lost, that one is mined, or outbid once it has waited for too long.
+        """
         if any(self.transactions.is_known(signed.transaction) for signed in attempts):
             return None
+        signed = attempts[-1]
         try:
-            self._nonces.send_again(attempts[-1], purpose)
-        except RpcError as error:
-            if "rpc_code" not in error.context:
-                raise
+            self._nonces.send_again(signed, purpose)
+        except InsufficientFundsError as error:
             return error
         except ChainError as error:
-            return None if self.transactions.is_void(attempts[-1]) else error
+            if isinstance(error, RpcError) and "rpc_code" not in error.context:
+                raise
+            is_taken = self.transactions.is_void(signed) or self.transactions.next_nonce() > signed.nonce
+            return None if is_taken else error
         return None
 
     def _not_mined(self, signed: SignedTransaction) -> TransactionTimeoutError:

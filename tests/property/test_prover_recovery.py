@@ -6,7 +6,7 @@ import sys
 from dataclasses import replace
 from pathlib import Path
 
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "unit"))
@@ -70,6 +70,7 @@ class WatchedMarket(SimulatedMarket):
 
 @settings(max_examples=60, deadline=None)
 @given(troubles)
+@example([("kill", 5), ("kill", 5), ("gas", 105), ("spend a nonce",)])
 def test_node__any_troubles__one_claim_one_settlement_one_payment(tmp_path_factory, sequence):
     """No sequence of kills, reorgs, lost mempools, dear gas and stolen nonces makes it pay or be paid twice."""
     chain, circuit = SimulatedChain(instant=False), SimulatedCircuit()

@@ -11,7 +11,14 @@ from prover_nodes.journal import Purpose, open_journal
 from prover_nodes.observer import SilentObserver
 from prover_nodes.outbox import Outbox
 from zkml.core.tensors import pack
-from zkml.errors import RpcError, StakeError, StorageError, TransactionTimeoutError
+from zkml.errors import (
+    ChainError,
+    InsufficientFundsError,
+    RpcError,
+    StakeError,
+    StorageError,
+    TransactionTimeoutError,
+)
 
 INPUT = pack([1, 2, 3, 4], 1)
 REPLACE_SECONDS = 45.0
@@ -298,6 +305,49 @@ def test_deliver__earlier_one_kept_and_not_sent_yet__takes_the_nonce_after_it(ch
     outbox.deliver("two", Purpose.STAKE, market.plan_approve(2))
     assert journal.last_transaction("two", Purpose.STAKE).nonce == 1
     assert outbox.find("one", Purpose.APPROVE).succeeded
+
+
+def test_deliver__strangers_transaction_waits_in_its_nonce__is_outbid(chain, market, outbox, journal):
+    """A program with the same key, whose transaction is too cheap for the chain, holds a kept one up, not for good."""
+    call = market.plan_approve(5)
+    journal.keep_transaction("something", Purpose.APPROVE, market.sign(call, nonce=0))
+    chain.least_price = PRICE + 5
+    SimulatedMarket(chain).act(market.plan_approve(6))
+    receipt = outbox.deliver("something", Purpose.APPROVE, call)
+    assert receipt.succeeded
+    assert prices(chain) == [100, 113]
+    assert chain.state.allowances[PROVER] == 5
+    assert market.clock.seconds >= REPLACE_SECONDS
+
+
+def test_deliver__strangers_transaction_is_mined_in_its_nonce__signed_anew(chain, market, outbox, journal):
+    """A kept transaction whose nonce a waiting one takes is signed with the next."""
+    call = market.plan_approve(5)
+    journal.keep_transaction("something", Purpose.APPROVE, market.sign(call, nonce=0))
+    stranger = SimulatedMarket(chain)
+    stranger.broadcast(stranger.sign(market.plan_approve(6)))
+    assert outbox.deliver("something", Purpose.APPROVE, call).succeeded
+    assert [signed.nonce for signed in chain.broadcasts] == [0, 1]
+    assert chain.state.allowances[PROVER] == 5
+
+
+@pytest.mark.parametrize("error", [ChainError, InsufficientFundsError])
+def test_deliver__endpoint_refuses_what_was_kept__its_error_at_once(
+    chain, market, outbox, journal, monkeypatch, error
+):
+    """Where the nonce is free, or money is short, waiting would not help."""
+    call = market.plan_approve(5)
+    journal.keep_transaction("something", Purpose.APPROVE, market.sign(call, nonce=0))
+
+    def refuse(signed):
+        raise error("expected another transaction, found this one")
+
+    monkeypatch.setattr(market, "broadcast", refuse)
+    if error is InsufficientFundsError:
+        monkeypatch.setattr(market, "next_nonce", lambda: 1)
+    with pytest.raises(error, match="found this one"):
+        outbox.deliver("something", Purpose.APPROVE, call)
+    assert market.clock.seconds == 0
 
 
 def test_abandoned__its_nonce_is_in_use__signed_anew_only_once_that_is_spent(chain, market, outbox, journal):

@@ -23,6 +23,7 @@ from circuits.srs import SrsStore
 from circuits.systems import open_system
 from prover_nodes.build import build_node
 from prover_nodes.node import Node
+from prover_nodes.workers.count import proofs_at_once
 from verifier_contracts.deploy import deploy_core
 from zkml.adapters.evm.anvil import Anvil
 from zkml.adapters.evm.rpc import Chain
@@ -127,19 +128,44 @@ def pack_inputs(bundle: Bundle) -> list[bytes]:
 
 def run_bare(bundle: Bundle, inputs: list[bytes], folder: Path) -> Took:
     """Witness and prove inputs one after the other, in one warm process of EZKL alone."""
+    return _took(_start_bare(bundle, inputs, folder, "bare"))
+
+
+def run_bare_at_once(bundle: Bundle, inputs: list[bytes], folder: Path, processes: int) -> float:
+    """Return the seconds that bare EZKL takes in several processes at once, their warm-up left out."""
+    running = [
+        _start_bare(bundle, inputs[number::processes], folder, f"bare-{number}")
+        for number in range(processes)
+    ]
+    return max(_took(bare).seconds for bare in running)
+
+
+def _start_bare(bundle: Bundle, inputs: list[bytes], folder: Path, name: str) -> "subprocess.Popen[str]":
     given = {
         "compiled": str(bundle.file("compiled_circuit")),
         "key": str(bundle.file("proving_key")),
         "srs": str(bundle.file("srs")),
-        "witness": str(folder / "bare.witness.json"),
-        "proof": str(folder / "bare.proof.json"),
+        "witness": str(folder / f"{name}.witness.json"),
+        "proof": str(folder / f"{name}.proof.json"),
         "modulus": BN254_MODULUS,
         "inputs": [list(unpack_input(bundle.manifest.tensor_layout, packed)) for packed in inputs],
     }
-    ran = subprocess.run(
-        [sys.executable, "-c", BARE], input=json.dumps(given), capture_output=True, text=True, check=True
+    pipe = subprocess.PIPE
+    running = subprocess.Popen(
+        [sys.executable, "-c", BARE], stdin=pipe, stdout=subprocess.DEVNULL, stderr=pipe, text=True
     )
-    found = json.loads(ran.stderr.splitlines()[-1])
+    assert running.stdin is not None
+    running.stdin.write(json.dumps(given))
+    running.stdin.close()
+    return running
+
+
+def _took(running: "subprocess.Popen[str]") -> Took:
+    assert running.stderr is not None
+    words = running.stderr.read()
+    if running.wait():
+        raise SystemExit(f"expected bare EZKL to prove, found: {words}")
+    found = json.loads(words.splitlines()[-1])
     stages = np.array(found["stages"])
     witness, prove = stages.mean(axis=0)
     return Took(found["seconds"], found["used"], float(witness), float(prove))
@@ -241,6 +267,8 @@ def main() -> None:
             halves = [run_bare(bundle, inputs[: JOBS // 2], folder)]
             node = run_node(bench, bundle, inputs, folder)
             halves.append(run_bare(bundle, inputs[JOBS // 2 :], folder))
+            at_once = proofs_at_once(Settings().prover)
+            crowded = run_bare_at_once(bundle, inputs, folder, at_once)
     seconds, bare = node.seconds, sum(half.seconds for half in halves)
     bare_used = sum(half.processor_seconds for half in halves)
     prove = sum(half.prove for half in halves) / 2
@@ -251,6 +279,10 @@ def main() -> None:
     print(f"node, from open to settled: {seconds:.1f} s for {JOBS}, {3600 * JOBS / seconds:.0f} jobs an hour")
     verdict = "met" if bare / seconds >= LEAST_RATIO else "missed"
     print(f"node's throughput / bare: {bare / seconds:.3f} (at least {LEAST_RATIO} asked: {verdict})")
+    print(
+        f"node's throughput / bare EZKL in {at_once} processes at once, as the node proves: "
+        f"{crowded / seconds:.3f} ({crowded:.1f} s for {JOBS})"
+    )
     print(f"processor time of the node / bare: {node.processor_seconds / bare_used:.3f}")
     if prove < LEAST_PROVE_SECONDS:
         print(f"note: a proof took {prove:.2f} s; the question is about {LEAST_PROVE_SECONDS:g} s or more")

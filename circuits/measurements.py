@@ -33,7 +33,7 @@ class Measured:
     """What a stage took.
 
     Attributes:
-        seconds: an average in which the latest run counts half.
+        seconds: what it takes alone, an average in which the latest run counts half.
         peak_bytes: the most resident memory that any run was seen to use, or None when nobody looked.
         runs: how many were measured.
         device: what did the work.
@@ -84,15 +84,20 @@ class Measurements:
         stage: str,
         seconds: float,
         *,
+        least_seconds: float | None = None,
         peak_bytes: int | None = None,
         device: str = CPU,
     ) -> None:
         """Remember a measurement beside the earlier ones.
 
+        A run beside others only bounds what the stage takes alone, which is what is remembered: an earlier
+        figure within the bounds stands.
+
         Args:
             circuit: the circuit's digest.
             stage: e.g. `prove`.
             seconds: of this run.
+            least_seconds: what it would have taken alone at least; `seconds` when None.
             peak_bytes: resident memory at most in this run; None when nobody looked.
             device: what did the work.
         """
@@ -100,8 +105,11 @@ class Measurements:
         with self._lock, self._shared():
             known = self._read()
             earlier = known.pop(key, None)
-            first = Measured(round(seconds, 3), peak_bytes)
-            known[key] = first if earlier is None else earlier.joined(seconds, peak_bytes)
+            if earlier is None:
+                known[key] = Measured(round(seconds, 3), peak_bytes)
+            else:
+                least = seconds if least_seconds is None else least_seconds
+                known[key] = earlier.joined(min(max(earlier.seconds, least), seconds), peak_bytes)
             while len(known) > _MAX_ENTRIES:
                 del known[next(iter(known))]
             self._memory = known

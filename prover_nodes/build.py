@@ -24,6 +24,7 @@ from prover_nodes.policy import Policy
 from prover_nodes.ports import Circuit, Transactions
 from prover_nodes.ports import Market as MarketPort
 from prover_nodes.slots import ProvingSlots
+from prover_nodes.workers.count import proofs_at_once
 from prover_nodes.workers.opening import OpenCircuits, open_circuits
 from zkml.adapters.evm.rpc import Chain
 from zkml.adapters.process.memory import available_memory
@@ -258,10 +259,12 @@ def policy_of(chain: Chain, prover: ProverSettings, settings: ChainSettings) -> 
 
 def open_slots(prover: ProverSettings, clock: Clock, halt: Halt | None = None) -> ProvingSlots:
     """Return the slots that settings and this machine's memory allow; a cluster's nodes have their own."""
-    memory = prover.workers * prover.memory_limit_mib * _MEBIBYTE
+    count = proofs_at_once(prover)
+    memory = count * prover.memory_limit_mib * _MEBIBYTE
     if not prover.ray_address:
         memory = min(memory, available_memory())
-    return ProvingSlots(prover.workers, memory, clock, halt=halt)
+    # A task of a cluster has processors of its own; what is made here has only these.
+    return ProvingSlots(count, memory, clock, is_shared=not prover.ray_address, halt=halt)
 
 
 def admission_of(prover: ProverSettings, slots: ProvingSlots) -> Admission:

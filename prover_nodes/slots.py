@@ -26,6 +26,7 @@ class Promise:
         due: monotonic seconds by which it was promised to be done.
         is_ready: whether everything before the proof is done, so that it waits for its slot alone.
         started: monotonic seconds at which it began, or None while it waits.
+        worked: how much of `seconds` is behind it, as far as anybody looked.
     """
 
     seconds: float
@@ -33,6 +34,12 @@ class Promise:
     due: float = float("inf")
     is_ready: bool = field(default=False)
     started: float | None = field(default=None)
+    worked: float = field(default=0.0)
+
+    @property
+    def left(self) -> float:
+        """How much of `seconds` is to come."""
+        return max(0.0, self.seconds - self.worked)
 
 
 class ProvingSlots:
@@ -41,20 +48,35 @@ class ProvingSlots:
     Thread-safe. What was promised first goes first, but for two things. A proof that would not fit beside
     those being made waits until it fits, and those behind it wait with it: else a large one would wait for
     ever. And a proof whose claim is still on its way is overtaken, unless that alone would break its promise.
+
+    Proofs that share their processors are taken to last as long together as one after the other. So the last
+    of a queue is done once all of it is, however many are made at once, and one begins beside others only
+    where that makes none of them late.
     """
 
-    def __init__(self, count: int, memory_bytes: int, clock: Clock, *, halt: Halt | None = None) -> None:
+    def __init__(
+        self,
+        count: int,
+        memory_bytes: int,
+        clock: Clock,
+        *,
+        is_shared: bool = False,
+        halt: Halt | None = None,
+    ) -> None:
         """Open the slots.
 
         Args:
             count: proofs at once, at least 1.
             memory_bytes: what all proofs together may use.
             clock: for predictions.
+            is_shared: whether the proofs share processors; else each has its own.
             halt: ends what waits for a slot.
         """
         self._count = count
         self._memory_bytes = memory_bytes
         self._clock = clock
+        self._is_shared = is_shared
+        self._looked = clock.monotonic()
         self._halt = halt or Halt()
         self._promises: list[Promise] = []
         self._changed = threading.Condition()
@@ -80,7 +102,7 @@ class ProvingSlots:
             return sum(promise.started is not None for promise in self._promises)
 
     def seconds_until_free(self, memory_bytes: int = 0) -> float:
-        """Predict how long a proof promised now, of so much memory, would wait for its slot."""
+        """Predict how much later a proof promised now, of so much memory, would be done than one alone."""
         with self._changed:
             return self._seconds_until_free(memory_bytes)
 
@@ -110,6 +132,7 @@ class ProvingSlots:
         """Forget a promise whose proof will not be made here now; doing it again changes nothing."""
         with self._changed:
             if promise in self._promises:
+                self._look()
                 self._promises.remove(promise)
                 self._changed.notify_all()
 
@@ -129,6 +152,7 @@ class ProvingSlots:
                 while not self._is_next(promise):
                     self._halt.check()
                     self._changed.wait(_POLL_SECONDS)
+                self._look()
                 promise.started = self._clock.monotonic()
                 # What comes next may fit beside it.
                 self._changed.notify_all()
@@ -136,28 +160,50 @@ class ProvingSlots:
         finally:
             self.withdraw(promise)
 
+    def _running(self) -> list[Promise]:
+        return [promise for promise in self._promises if promise.started is not None]
+
+    def _look(self) -> None:
+        """Count what was done since the last look; to be called before anything begins or ends."""
+        now, running = self._clock.monotonic(), self._running()
+        pace = len(running) if self._is_shared else 1
+        for promise in running:
+            promise.worked += (now - self._looked) / pace
+        self._looked = now
+
     def _is_next(self, promise: Promise) -> bool:
-        now = self._clock.monotonic()
-        running = [other for other in self._promises if other.started is not None]
+        self._look()
+        now, running = self._clock.monotonic(), self._running()
+        before = sum(other.left for other in running) if self._is_shared else 0.0
         for other in self._promises:
             if other is promise:
                 break
             # One that comes too late already gains nothing when the others wait for it.
-            can_be_kept = now + other.seconds <= other.due < now + promise.seconds + other.seconds
-            if other.started is None and (other.is_ready or can_be_kept):
+            done = now + before + other.seconds
+            if other.started is None and (other.is_ready or done <= other.due < done + promise.seconds):
                 return False
         used = sum(other.memory_bytes for other in running)
         fits = used + promise.memory_bytes <= self._memory_bytes or not running
-        return len(running) < self._count and fits
+        return len(running) < self._count and fits and not self._makes_late(promise, running)
+
+    def _makes_late(self, promise: Promise, running: list[Promise]) -> bool:
+        """Say whether a proof under way would be in time alone, and not with this one beside it."""
+        if not self._is_shared:
+            return False
+        now = self._clock.monotonic()
+        for other in running:
+            done = now + sum(min(one.left, other.left) for one in running)
+            if done <= other.due < done + min(promise.seconds, other.left):
+                return True
+        return False
 
     def _seconds_until_free(self, memory_bytes: int) -> float:
         """Play the queue through, in its order, and return when one more could begin."""
-        now, begin = self._clock.monotonic(), 0.0
-        running = [
-            (max(0.0, promise.seconds - (now - promise.started)), promise.memory_bytes)
-            for promise in self._promises
-            if promise.started is not None
-        ]
+        self._look()
+        if self._is_shared:
+            return sum(promise.left for promise in self._promises)
+        begin = 0.0
+        running = [(promise.left, promise.memory_bytes) for promise in self._running()]
         queue = [(item.seconds, item.memory_bytes) for item in self._promises if item.started is None]
         for seconds, needed in (*queue, (0.0, memory_bytes)):
             while running and not self._has_place(running, needed):

@@ -1,7 +1,7 @@
 """EZKL as a `circuits.port.ProofSystem`: limits and progress chosen once, stages as methods."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from circuits.bundle import Bundle
+from circuits.crowd import Crowd
 from circuits.ezkl import forward
 from circuits.ezkl.batch import compile_batch
 from circuits.ezkl.compile import compile_bundle
@@ -44,6 +45,7 @@ class EzklSystem:
     machine: ProvingMachine = PLAIN_MACHINE
     children: SpareChildren | None = None
     gpu: GpuProver | None = None
+    crowd: Crowd = field(default_factory=Crowd)
 
     @property
     def name(self) -> str:
@@ -108,7 +110,10 @@ class EzklSystem:
 
     def prove(self, bundle: Bundle, witness: WitnessResult, *, progress: Progress = silent) -> ProofResult:
         """Make a proof."""
-        with run_stage(progress, PROVE, self.expected_prove_seconds(bundle)) as on_tick:
+        with (
+            run_stage(progress, PROVE, self.expected_prove_seconds(bundle)) as on_tick,
+            self.crowd.join() as stay,
+        ):
             made = make_proof(
                 bundle,
                 witness,
@@ -120,6 +125,7 @@ class EzklSystem:
             bundle.manifest.circuit,
             PROVE,
             made.wall_seconds,
+            least_seconds=made.wall_seconds * stay.share,
             peak_bytes=made.peak_rss_bytes,
             device=made.device,
         )

@@ -12,6 +12,7 @@ from circuits.proving_machine import ProvingMachine
 from circuits.systems import open_system
 from prover_nodes.circuit_port import BundleCircuit
 from prover_nodes.observer import Observer, SilentObserver
+from prover_nodes.workers.count import proofs_at_once
 from prover_nodes.workers.port import Worker
 from zkml.adapters.process.child import Limits
 from zkml.config.settings import ProverSettings
@@ -115,7 +116,7 @@ def machine_of(prover: ProverSettings, gpu_counters: GpuCounters | None = None) 
         fast_keys.remove_stale()
     return ProvingMachine(
         # A proof and the witness of the next one begin at once.
-        spares=prover.workers + 1,
+        spares=proofs_at_once(prover) + 1,
         fast_keys=fast_keys,
         gpu_binary=Path(prover.gpu_binary) if prover.gpu_binary else None,
         require_gpu=prover.require_gpu,

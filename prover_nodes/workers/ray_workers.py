@@ -16,6 +16,7 @@ import zkml.errors
 from circuits.bundle import Bundle
 from circuits.measurements import CPU, GPU, Measured, Measurements
 from circuits.stages import OnTick, run_stage
+from prover_nodes.workers.count import proofs_at_once
 from prover_nodes.workers.port import Computed, Proved
 from prover_nodes.workers.ray_task import CHUNK_BYTES, PROVING_ROLES, Order, TravellingBundle, carry_out
 from zkml.adapters.process.child import Limits
@@ -195,7 +196,7 @@ def open_ray_workers(
 
 
 def share_of(nodes: Sequence[NodeResources], prover: ProverSettings, limits: Limits) -> Resources:
-    """Return what one proof occupies, so that `prover.workers` of them fill the cluster's processors.
+    """Return what one proof occupies, so that as many as are made at once fill the cluster's processors.
 
     Raises:
         ConfigError: no machine has a processor, or a GPU where one is asked for.
@@ -208,7 +209,7 @@ def share_of(nodes: Sequence[NodeResources], prover: ProverSettings, limits: Lim
             hint="see what its machines offer with `ray status`",
         )
     largest = max(int(node.cpus) for node in able)
-    cpus = max(1, min(largest, int(sum(node.cpus for node in able)) // prover.workers))
+    cpus = max(1, min(largest, int(sum(node.cpus for node in able)) // proofs_at_once(prover)))
     memory = min(limits.memory_bytes, max(node.memory_bytes for node in able if node.cpus >= cpus))
     return Resources(cpus, memory, 1 if prover.gpu_binary else 0)
 

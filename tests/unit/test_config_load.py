@@ -75,7 +75,7 @@ def test_load__three_problems__all_reported_at_once_with_suggestion():
         ("chain.accepted_classes", [1]),
         ("home", ""),
         ("prover.bundles", 3),
-        ("prover.workers", 0),
+        ("prover.workers", -1),
         ("prover.admin_port", 65536),
         ("prover.log_format", "yaml"),
         ("api.public_url", "tcp://prover"),

@@ -5,6 +5,8 @@ import subprocess
 import sys
 import threading
 
+import pytest
+
 from circuits.measurements import Measured, Measurements
 from zkml.core.digests import digest_of
 
@@ -93,3 +95,19 @@ def test_record__folder_cannot_be_written__is_no_error(tmp_path):
     known = Measurements(blocker / "below" / "measurements.json")
     known.record(CIRCUIT, "prove", 1.0)
     assert known.expected_seconds(CIRCUIT, "prove") == 1.0
+
+
+@pytest.mark.parametrize(("seconds", "least", "expected"), [(9, 4, 6.0), (5, 2, 5.5), (20, 10, 8.0)])
+def test_record__made_beside_others__only_bounds_what_it_takes_alone(seconds, least, expected):
+    """Six seconds were known: a crowded run that took 9, or 4 alone at least, agrees; others pull towards them."""
+    known = Measurements()
+    known.record(CIRCUIT, "prove", 6.0)
+    known.record(CIRCUIT, "prove", seconds, least_seconds=least)
+    assert known.expected_seconds(CIRCUIT, "prove") == expected
+
+
+def test_record__first_run_was_crowded__its_whole_time_is_believed():
+    """Nothing better is known, and to promise too little harms nobody."""
+    known = Measurements()
+    known.record(CIRCUIT, "prove", 9.0, least_seconds=4.0)
+    assert known.expected_seconds(CIRCUIT, "prove") == 9.0

@@ -153,7 +153,7 @@ def test_init__asks_for_each_key_and_again_for_what_cannot_be(file, monkeypatch)
     answers |= {"prover.workers": "no number\n4", "prover.min_fee": "25", "api.port": "0"}
     done = ask(file, monkeypatch, [answers[key] for key in prover_init.ASKED if key in answers])
     assert done.exit_code == 0, done.output
-    assert "Proofs made at once." in done.output
+    assert "Proofs made at once; 0 for two" in done.output
     assert "expected" in done.output
     loaded = settings_in(file)
     assert (loaded.prover.workers, loaded.prover.min_fee) == (4, 25)

@@ -180,3 +180,74 @@ def test_make__proof_fails__frees_its_slot(clock):
     with pytest.raises(ValueError, match="no proof"), slots.make(slots.promise(1, 1)):
         raise ValueError("no proof")
     assert (slots.running(), slots.waiting()) == (0, 0)
+
+
+def test_shared__several_slots__the_last_of_the_queue_is_done_when_all_of_it_is(clock):
+    """Two slots of one machine promise no more than one: 10 and 10 s before a proof of 5 s are 25 s."""
+    slots = ProvingSlots(2, MEMORY, clock, is_shared=True)
+    slots.promise(10, 1)
+    slots.promise(10, 1)
+    assert slots.seconds_until_free() == 20
+    assert slots.promise(5, 1, within_seconds=24) is None
+    assert slots.promise(5, 1, within_seconds=25) is not None
+
+
+def test_shared__two_at_once__each_goes_half_as_fast(clock):
+    """After 4 s alone and 6 s beside another, 3 of 10 s are to come; once the other has ended, it goes on alone."""
+    slots = ProvingSlots(2, MEMORY, clock, is_shared=True)
+    first = hold(slots, slots.promise(10, 1))
+    assert first[0].wait(10)
+    clock.seconds += 4
+    second = hold(slots, slots.promise(20, 1))
+    assert second[0].wait(10)
+    assert slots.seconds_until_free() == 6 + 20
+    clock.seconds += 6
+    assert slots.seconds_until_free() == 3 + 17
+    end(second)
+    clock.seconds += 1
+    assert slots.seconds_until_free() == 2
+    end(first)
+    assert slots.seconds_until_free() == 0
+
+
+def test_apart__two_at_once__neither_slows_the_other(clock):
+    """Tasks of a cluster have processors of their own."""
+    slots = ProvingSlots(2, MEMORY, clock)
+    held = [hold(slots, slots.promise(10, 1)) for _ in range(2)]
+    assert all(begun.wait(10) for begun, _, _ in held)
+    clock.seconds += 6
+    assert slots.seconds_until_free() == 4
+    end(*held)
+
+
+@pytest.mark.parametrize(("within", "is_beside"), [(15, True), (14, False), (9, True)])
+def test_shared__would_make_the_running_one_late__begins_after_it(clock, within, is_beside):
+    """Ten seconds promised within 14 are not done beside a proof of 5 s: that takes 15. What is late anyway stays it."""
+    slots = ProvingSlots(2, MEMORY, clock, is_shared=True)
+    early = slots.promise(10, 1, within_seconds=20)
+    early.due = within
+    running = hold(slots, early)
+    assert running[0].wait(10)
+    late = slots.promise(5, 1)
+    behind = hold(slots, late)
+    until(lambda: late.is_ready)
+    assert behind[0].wait(10 if is_beside else 0.05) == is_beside
+    end(running)
+    assert behind[0].wait(10)
+    end(behind)
+
+
+def test_shared__claim_on_its_way_needs_the_time__is_not_overtaken(clock):
+    """What runs counts, too: 10 s under way and 10 s promised within 24 leave no room for 5 s before them."""
+    slots, order = ProvingSlots(2, MEMORY, clock, is_shared=True), []
+    running = hold(slots, slots.promise(10, 1))
+    assert running[0].wait(10)
+    early, late = slots.promise(10, 1, within_seconds=24), slots.promise(5, 1)
+    behind = hold(slots, late, order)
+    until(lambda: late.is_ready)
+    first = hold(slots, early, order)
+    assert first[0].wait(10)
+    end(first, running)
+    assert behind[0].wait(10)
+    end(behind)
+    assert order == [early, late]

@@ -67,7 +67,6 @@ _CHECKS: dict[str, Callable[[Any], str]] = {
     "keys.key_file": _path_of_key,
     "keys.password_file": _path_of_key,
     "prover.poll_seconds": _positive,
-    "prover.workers": _at_least_one,
     "prover.settlers": _at_least_one,
     "prover.memory_limit_mib": _at_least_one,
     "prover.time_limit_seconds": _positive,

@@ -63,7 +63,11 @@ class ProverSettings:
     time_limit_seconds: float = setting(1800.0, "longest run of one proving process")
     margin_seconds: float = setting(20.0, "time that must be left between a proof's end and the deadline")
     input_limit_bytes: int = setting(1048576, "largest packed input the node fetches by content address")
-    workers: int = setting(1, "proofs made at once")
+    workers: int = setting(
+        0,
+        "proofs made at once; 0 for two, which together keep the processors busy, or for one where there is "
+        "a single processor, a GPU program or a cluster",
+    )
     settlers: int = setting(4, "finished proofs that are checked, settled and confirmed at once")
     ray_address: str = setting(
         "", "Ray cluster that runs witness and prove, e.g. auto or 10.0.0.1:6379; empty for none"

@@ -7,7 +7,7 @@ What is returned was said by an endpoint: callers compare it with the digests of
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Self
 
 from verifier_contracts.artifacts import load_artifact
 from zkml.adapters.evm import abi
@@ -42,6 +42,26 @@ class GivenProof:
     packed_input: bytes
     packed_output: bytes
     proof: bytes
+
+    @classmethod
+    def from_event(cls, values: Mapping[str, Any], job_ids: tuple[bytes, ...] = ()) -> Self:
+        """Return the proof that an event `ProofPublished` tells of.
+
+        Args:
+            values: the event's arguments.
+            job_ids: the jobs that it settled, which the event does not say.
+        """
+        return cls(
+            function="",
+            subject=values["subject"],
+            job_ids=job_ids,
+            circuit_id=None,
+            request=None,
+            signature=b"",
+            packed_input=values["input"],
+            packed_output=values["output"],
+            proof=values["proof"],
+        )
 
 
 def given_settlements(chain_id: int, manager: str, sent: Transaction) -> tuple[GivenProof, ...] | None:

@@ -41,18 +41,7 @@ def published_after(manager: str, logs: Sequence[Log], log_index: int) -> GivenP
         for event in _events(manager, logs, "JobSettled")
         if start < event.log.index < own.log.index
     ]
-    values = own.arguments
-    return GivenProof(
-        function="",
-        subject=values["subject"],
-        job_ids=tuple(settled),
-        circuit_id=None,
-        request=None,
-        signature=b"",
-        packed_input=values["input"],
-        packed_output=values["output"],
-        proof=values["proof"],
-    )
+    return GivenProof.from_event(own.arguments, tuple(settled))
 
 
 def _events(manager: str, logs: Sequence[Log], name: str) -> list[Event]:

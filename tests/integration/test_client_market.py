@@ -102,7 +102,7 @@ def test_open__every_word_of_the_offer__is_on_chain(lab):
         provers=[lab.prover.address],
     )
     asked = lab.market.manager.events.request(opened.job_id).as_spec()
-    assert asked == opened.spec == lab.journal.find(to_hex(opened.job_id)).spec
+    assert asked == opened.spec == lab.journal.find(to_hex(opened.job_id)).as_spec()
     assert (asked.min_prover_fee, asked.max_prover_fee) == (1, FEE)
     assert (asked.ramp_seconds, asked.claim_seconds) == (100, 70)
     assert asked.provers == (lab.prover.address,)

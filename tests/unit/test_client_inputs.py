@@ -207,7 +207,7 @@ def test_journal__kept_opening__found_again_until_it_is_finished(tmp_path):
     assert list(journal.pending()) == [opening(2)]
     assert journal.find(opening(1).job_id) == opening(1)
     assert opening(1).signed.raw == b"\x02"
-    assert opening(1).spec == JobSpec(
+    assert opening(1).as_spec() == JobSpec(
         model_id=7,
         circuit_id=b"\x77" * 32,
         input_commitment=b"\x55" * 32,

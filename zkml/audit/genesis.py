@@ -110,18 +110,7 @@ def _published(reader: ChainReader, accepted: Event, model: int) -> GivenProof:
             f"in {accepted.log.transaction}",
             hint="the endpoint keeps the event back, or the contracts are of another version: ask another",
         )
-    values = later[0]
-    return GivenProof(
-        function="",
-        subject=values["subject"],
-        job_ids=(),
-        circuit_id=None,
-        request=None,
-        signature=b"",
-        packed_input=values["input"],
-        packed_output=values["output"],
-        proof=values["proof"],
-    )
+    return GivenProof.from_event(later[0])
 
 
 def _owner_before(reader: ChainReader, model: int, accepted: Event) -> str:

@@ -56,8 +56,8 @@ def resume_openings(
         note = f"left {record.job_id}: refused, and its nonce is not spent"
         if isinstance(ended, TransactionReceipt):
             journal.finish(record)
-            opened = market.manager.opened_in(ended, record.requester, record.spec)
-            jobs.append(describe_opened(market, opened, ended, record.spec))
+            opened = market.manager.opened_in(ended, record.requester, record.as_spec())
+            jobs.append(describe_opened(market, opened, ended, record.as_spec()))
         elif ended is not None:
             journal.abandon(record, ended)
             note = f"put aside {record.job_id}: {ended}"

@@ -12,7 +12,7 @@ from zkml.client.request_journal import RequestJournal
 from zkml.client.tabs import checked_tab
 from zkml.core.pricing import least_model_fee
 from zkml.core.records import SignedRequestRecord, to_hex
-from zkml.core.signed_requests import SignedRequest, request_message
+from zkml.core.signed_requests import SignedRequest, record_of_request, request_message
 from zkml.core.tabs import TabFacts, check_request
 from zkml.core.tensors import input_commitment
 from zkml.errors import MarketError, TabRefusedError
@@ -163,15 +163,5 @@ def _sign_next(
 
 def _signed(market: Market, account: LocalAccount, request: SignedRequest) -> SignedRequestRecord:
     message = request_message(market.chain.chain_id, market.tabs.address, request)
-    return SignedRequestRecord(
-        chain_id=market.chain.chain_id,
-        manager=market.tabs.address,
-        tab_id=to_hex(request.tab_id),
-        circuit_id=to_hex(request.circuit_id),
-        input_commitment=to_hex(request.input_commitment),
-        model_fee=str(request.model_fee),
-        prover_fee=str(request.prover_fee),
-        expiry=request.expiry,
-        nonce=str(request.nonce),
-        signature=to_hex(sign_message(account, message)),
-    )
+    signature = sign_message(account, message)
+    return record_of_request(market.chain.chain_id, market.tabs.address, request, signature)

@@ -129,10 +129,8 @@ class QuoteFields(BaseModel):
         )
 
 
-class JobRequest(Record):
-    """A job as its opening transaction put it on chain."""
-
-    tag: ClassVar[str] = "zkml.request/2"
+class AskedJob(Record):
+    """What records of a job have in common: where it is, who asked, and for what; see `JobSpec`."""
 
     chain_id: int
     manager: Address
@@ -142,7 +140,6 @@ class JobRequest(Record):
     requester: Address
     input_commitment: Hex32
     input_uri: Annotated[str, Field(max_length=256)]
-    input: HexBytes
     min_prover_fee: Amount
     max_prover_fee: Amount
     max_total: Amount
@@ -150,11 +147,6 @@ class JobRequest(Record):
     claim_seconds: int
     deadline: int
     provers: Annotated[tuple[Address, ...], Field(max_length=MAX_NAMED_PROVERS)]
-    quote: QuoteFields
-    escrow: Amount
-    opened_transaction: Hex32
-    opened_block: int
-    opened_block_hash: Hex32
 
     def as_spec(self) -> JobSpec:
         """Return what was asked for, as the job's id hashes it."""
@@ -171,6 +163,19 @@ class JobRequest(Record):
             deadline=self.deadline,
             provers=self.provers,
         )
+
+
+class JobRequest(AskedJob):
+    """A job as its opening transaction put it on chain."""
+
+    tag: ClassVar[str] = "zkml.request/2"
+
+    input: HexBytes
+    quote: QuoteFields
+    escrow: Amount
+    opened_transaction: Hex32
+    opened_block: int
+    opened_block_hash: Hex32
 
 
 class SignedRequestRecord(Record):

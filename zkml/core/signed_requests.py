@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from zkml.core.eip712 import Eip712Domain, TypedMessage
 from zkml.core.market_identifiers import TabSpec
-from zkml.core.records import SignedRequestRecord, from_hex
+from zkml.core.records import SignedRequestRecord, from_hex, to_hex
 from zkml.errors import WrongChainError
 
 _REQUEST_FIELDS = (
@@ -68,6 +68,24 @@ def request_digest(chain_id: int, manager: str, request: SignedRequest) -> bytes
         FormatError: a value does not fit its field.
     """
     return request_message(chain_id, manager, request).digest
+
+
+def record_of_request(
+    chain_id: int, manager: str, request: SignedRequest, signature: bytes
+) -> SignedRequestRecord:
+    """Return the record of a signed request, as it travels; `request_from_record` reads it back."""
+    return SignedRequestRecord(
+        chain_id=chain_id,
+        manager=manager,
+        tab_id=to_hex(request.tab_id),
+        circuit_id=to_hex(request.circuit_id),
+        input_commitment=to_hex(request.input_commitment),
+        model_fee=str(request.model_fee),
+        prover_fee=str(request.prover_fee),
+        expiry=request.expiry,
+        nonce=str(request.nonce),
+        signature=to_hex(signature),
+    )
 
 
 def request_from_record(chain_id: int, manager: str, record: SignedRequestRecord) -> SignedRequest:

@@ -117,15 +117,20 @@ def test_prove__ezkl_is_killed_from_outside__says_so_and_the_next_proof_works(re
         [circuit] = circuits.circuits
         output, _seconds = circuit.witness(packed, progress=silent)
 
+        killed = []
+
         def kill(event) -> None:
-            for pid in strays() if event.stage == "prove" else []:
+            for pid in strays() if event.stage == "prove" and not event.finished else []:
                 if "zkml.adapters.ezkl.child" in psutil.Process(pid).cmdline()[:5]:
                     os.kill(pid, signal.SIGKILL)
+                    killed.append(pid)
 
         with pytest.raises(ProverLimitError, match="killed by the system") as caught:
             circuit.prove(packed, output, progress=kill)
         assert "out of memory" in caught.value.hint
         assert len(list((tmp_path / "work").glob("*.witness.json"))) == 1
+        assert killed
+        assert until(lambda: not set(killed) & set(strays()))
         proof, _seconds = circuit.prove(packed, output, progress=silent)
         circuit.verify(packed, output, proof)
     assert strays() == []

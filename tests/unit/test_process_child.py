@@ -30,6 +30,15 @@ def run_python(code: str, *, limits: Limits = ROOMY, **options: object) -> Child
     return run_child([sys.executable, "-c", code], limits=limits, **options)
 
 
+def children() -> set[int]:
+    """Return the ids of all descendants: other tests of this process may keep some for longer."""
+    return {child.pid for child in psutil.Process().children(recursive=True)}
+
+
+def started_since(before: set[int]) -> set[int]:
+    return children() - before
+
+
 def is_dead(pid: int) -> bool:
     try:
         return psutil.Process(pid).status() == psutil.STATUS_ZOMBIE
@@ -105,21 +114,23 @@ def test_run_child__killed_by_signal__code_is_128_plus_signal():
 
 def test_run_child__past_memory__names_limit_and_kills_tree():
     """A grandchild that outgrows the memory limit ends the tree, with both figures in the error."""
+    before = children()
     hog = "x = bytearray(300 * 1024 * 1024)\nimport threading\nthreading.Event().wait()"
     code = f"import subprocess, sys; subprocess.run([sys.executable, '-c', {hog!r}])"
     with pytest.raises(ProverLimitError, match="of memory") as raised:
         run_python(code, limits=Limits(memory_bytes=150 * MEBIBYTE, wall_seconds=60))
     assert raised.value.context["limit"] == "memory"
     assert raised.value.context["found"] > raised.value.context["expected"] == 150 * MEBIBYTE
-    assert not psutil.Process().children(recursive=True)
+    assert not started_since(before)
 
 
 def test_run_child__past_time__names_limit_and_kills_tree():
     """A child that waits for ever ends at the time limit."""
+    before = children()
     with pytest.raises(ProverLimitError, match="of time") as raised:
         run_python(FOREVER, limits=Limits(memory_bytes=512 * MEBIBYTE, wall_seconds=0.3))
     assert raised.value.context["expected"] == 0.3
-    assert not psutil.Process().children(recursive=True)
+    assert not started_since(before)
 
 
 def test_run_child__endless_output__is_stopped_at_the_limit():
@@ -138,13 +149,14 @@ def test_run_child__endless_error_output__keeps_the_end():
 
 def test_run_child__tick_raises__tree_is_dead_and_error_passes():
     """Whatever a progress callback raises leaves no process behind, Ctrl-C included."""
+    before = children()
 
     def interrupt(elapsed: float) -> None:
         raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
         run_python(WITH_GRANDCHILD, on_tick=interrupt)
-    assert not psutil.Process().children(recursive=True)
+    assert not started_since(before)
 
 
 def test_run_child__ticks__report_growing_time():

@@ -92,7 +92,7 @@ class ReadyChild:
     @property
     def is_alive(self) -> bool:
         """Say whether it still waits."""
-        return self._guarded.process.poll() is None
+        return self._guarded.process.poll() is None and not _says_the_end(self._guarded, 0.0)
 
     def close(self) -> None:
         """End it and all its descendants; doing it again changes nothing."""
@@ -208,14 +208,19 @@ def _is_over(guarded: Guarded, within_seconds: float) -> bool:
     """Wait for the guard's end, and no longer than that; say whether it came."""
     # The guard reports the command's end on its lifeline, and that wakes us: asking time and again whether a
     # process has ended costs processor time, and finds it late.
-    lifeline = select.poll()
-    lifeline.register(guarded.lifeline, select.POLLIN)
-    if not lifeline.poll(within_seconds * 1000):
+    if not _says_the_end(guarded, within_seconds):
         return guarded.process.poll() is not None
     with contextlib.suppress(subprocess.TimeoutExpired):
         guarded.process.wait(within_seconds)
         return True
     return False
+
+
+def _says_the_end(guarded: Guarded, within_seconds: float) -> bool:
+    """Wait for the guard to report that its command has ended, and no longer than that; say whether it did."""
+    lifeline = select.poll()
+    lifeline.register(guarded.lifeline, select.POLLIN)
+    return bool(lifeline.poll(within_seconds * 1000))
 
 
 def _passed(limit: str, expected: float, found: float, unit: str) -> ProverLimitError:

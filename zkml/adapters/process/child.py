@@ -217,7 +217,7 @@ def _is_over(guarded: Guarded, within_seconds: float) -> bool:
 
 
 def _says_the_end(guarded: Guarded, within_seconds: float) -> bool:
-    """Wait for the guard to report that its command has ended, and no longer than that; say whether it did."""
+    """Wait for the guard to report the end of its command, no longer than that; say whether it did."""
     lifeline = select.poll()
     lifeline.register(guarded.lifeline, select.POLLIN)
     return bool(lifeline.poll(within_seconds * 1000))

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from benchmarks.chain_watch import ChainWatch, Spent, gas_spent
 from benchmarks.figures import percentile, total
-from benchmarks.node_processes import NodeProcess, run_nodes, wait_for
+from benchmarks.node_processes import SETTLED, NodeProcess, run_nodes, wait_for
 from benchmarks.small_market import SmallMarket, pack_inputs
 from benchmarks.throughput import run_bare
 
@@ -139,9 +139,7 @@ def _counted(nodes: Sequence[NodeProcess]) -> dict[str, float]:
         "witness": sum(total(metrics, f"{_STAGES}_sum", stage="witness") for metrics in all_metrics),
         "witnesses": sum(total(metrics, f"{_STAGES}_count", stage="witness") for metrics in all_metrics),
         "prove": sum(total(metrics, f"{_STAGES}_sum", stage="prove") for metrics in all_metrics),
-        "settled": sum(
-            total(metrics, "zkml_prover_work_settled_total", kind="job") for metrics in all_metrics
-        ),
+        "settled": sum(total(metrics, SETTLED, kind="job") for metrics in all_metrics),
         "lost": sum(
             total(metrics, _SKIPPED, kind="job", code=code) for metrics in all_metrics for code in _LOST
         ),

@@ -14,7 +14,7 @@ from pathlib import Path
 
 from eth_account.signers.local import LocalAccount
 
-from benchmarks.figures import read_metrics
+from benchmarks.figures import read_metrics, total
 from benchmarks.small_market import FEE, PLENTY, SmallMarket, pack_inputs
 from zkml.adapters.process.daemon import GuardedProcess
 from zkml.config.home import Home
@@ -22,6 +22,7 @@ from zkml.core.job_machine import JobStatus
 
 PATIENCE_SECONDS = 300.0
 DRAIN_SECONDS = 60.0
+SETTLED = "zkml_prover_work_settled_total"
 STAKE = 100_000 * FEE
 _ROOT = Path(__file__).parents[1]
 _SCRAPE_SECONDS = 20.0
@@ -170,6 +171,12 @@ def warm_up(small: SmallMarket, nodes: list[NodeProcess]) -> None:
     ]
     wait_for(
         lambda: all(manager.status(job) is JobStatus.SETTLED for job in jobs), "jobs to warm up with", *nodes
+    )
+    # A node counts its job once it has seen the settlement confirmed: later than the chain has it.
+    wait_for(
+        lambda: all(total(node.metrics(), SETTLED, kind="job") >= 1 for node in nodes),
+        "the count of these jobs",
+        *nodes,
     )
 
 

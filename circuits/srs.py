@@ -77,6 +77,24 @@ class SrsStore:
             partial.unlink(missing_ok=True)
         return final
 
+    def stored(self, identity: SrsIdentity) -> Path:
+        """Return the file of exactly this identity; none is made.
+
+        Raises:
+            SrsError: it is not here.
+        """
+        path = self._path(identity.name, identity.logrows)
+        if path.exists() and identify_srs(path) == identity:
+            return path
+        raise SrsError(
+            f"expected the SRS {identity.name} for logrows {identity.logrows} with the G2 points of "
+            f"{identity.tau_g2}, found none in {self._directory}",
+            hint="import the ceremony's file: zkml circuit compile --srs"
+            if identity.secure
+            else "it was made on another machine: only its owner can hand it out",
+            logrows=identity.logrows,
+        )
+
     def import_file(self, path: Path) -> SrsIdentity:
         """Copy a ceremony's file into the store after checking it against the published digest.
 

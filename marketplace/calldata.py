@@ -23,12 +23,12 @@ class GivenProof:
     Attributes:
         function: which function took it; empty where an event tells of it, which does not say.
         subject: what it is about, 32 bytes: a job's id, for a batch the first job's; a signed request's
-            digest; a model's id.
+            digest; a model's id; an offering's number.
         job_ids: the jobs that it settles, in order; none for a signed request or a model.
         circuit_id: the circuit where the call names it (a batch, a signed request, a model), or None.
         request: what was signed, or None.
         signature: of the request; empty where there is none.
-        packed_input: the input; empty for a model, whose input the contract draws itself.
+        packed_input: the input; empty for a model or an offering, whose input the contract draws itself.
         packed_output: the output.
         proof: the proof.
     """
@@ -110,6 +110,20 @@ def given_activation(registry: str, sent: Transaction) -> GivenProof | None:
         packed_output=values["output"],
         proof=values["proof"],
     )
+
+
+def given_release(offerings: str, sent: Transaction) -> GivenProof | None:
+    """Return the proof that a transaction gives a contract of offerings, or None where it gives none itself.
+
+    Raises:
+        BindingError, EvidenceUnavailableError: see `given_settlements`.
+    """
+    call = _call_of("InitialModelOffering", ("finalize",), offerings, sent)
+    if call is None:
+        return None
+    function, values = call
+    subject = values["offeringId"].to_bytes(32, "big")
+    return GivenProof(function, subject, (), None, None, b"", b"", values["output"], values["proof"])
 
 
 def _single(

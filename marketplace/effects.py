@@ -27,6 +27,12 @@ class PocketKind(StrEnum):
     LOCKED_STAKE = "locked stake"
     TO_TREASURY = "forfeits for the treasury"
     TO_BURN = "forfeits to burn"
+    RAISE = "raise"
+    BOND = "bond"
+    BONUS = "bonus"
+    OFFERING_CREDITS = "credits with the offerings"
+    VAULT = "vault"
+    POOL = "pool"
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,6 +11,7 @@ from verifier_contracts.bindings import BoundContract
 from zkml.adapters.evm.answers import TransactionReceipt
 from zkml.adapters.evm.rpc import BlockTag, Chain
 from zkml.adapters.evm.transactions import DryRun, OnSigned, ignore_signed
+from zkml.core.job_machine import is_zero
 from zkml.core.revenue import ModelIncome, Part, PayeeKind
 
 
@@ -58,6 +59,12 @@ class RevenueLedgerBinding:
         """Return what `claim_part` would credit now."""
         return int(self.contract.call("partDue", model_id, int(kind)))
 
+    def shares_due(self, model_id: int, holder: str) -> int:
+        """Return what `claim_shares` would credit now; 0 where no shares earn."""
+        if is_zero(self.shares_of(model_id)):
+            return 0
+        return int(self.contract.call("sharesDue", model_id, holder))
+
     def shares_of(self, model_id: int) -> str:
         """Return the share token of a model, or the zero address while the owner is the holder."""
         return str(self.contract.call("sharesOf", model_id))
@@ -100,6 +107,12 @@ class RevenueLedgerBinding:
     def claim_part(self, account: LocalAccount, model_id: int, kind: PayeeKind) -> TransactionReceipt:
         """Credit the receiver of a part; raises as `claim_lineage` does."""
         return self.contract.transact(account, "claimPart", model_id, int(kind))
+
+    def claim_shares(
+        self, account: LocalAccount, model_id: int, holder: str, *, on_signed: OnSigned = ignore_signed
+    ) -> TransactionReceipt:
+        """Credit a holder with what its shares have earned; anyone may; raises as `claim_lineage` does."""
+        return self.contract.transact(account, "claimShares", model_id, holder, on_signed=on_signed)
 
     def collect_platform(self, account: LocalAccount, model_ids: Sequence[int]) -> TransactionReceipt:
         """Credit the treasury with the platform's part of models' income; raises as `claim_lineage` does."""

@@ -72,6 +72,13 @@ class ModelReader:
             raise NotRegisteredError(f"expected a registered model, found none with id {model_id:#066x}")
         return str(self.contract.call("ownerOf", model_id))
 
+    def may_take(self, spender: str, model_id: int) -> bool:
+        """Say whether an account may take a model from its owner; raises as `owner_of` does."""
+        owner = self.owner_of(model_id)
+        if self.contract.call("getApproved", model_id) == spender:
+            return True
+        return bool(self.contract.call("isApprovedForAll", owner, spender))
+
     def proven_model_of(self, circuit_id: bytes) -> int | None:
         """Return the PROVEN model that a circuit is taken by, or None.
 

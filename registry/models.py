@@ -141,6 +141,17 @@ class ModelRegistryBinding(ModelReader):
         """
         return self.contract.transact(account, "openModel", model_id, on_signed=on_signed)
 
+    def approve(
+        self, account: LocalAccount, spender: str, model_id: int, *, on_signed: OnSigned = ignore_signed
+    ) -> TransactionReceipt:
+        """Let `spender` take one model, e.g. the contract of offerings; the owner may.
+
+        Raises:
+            RevertedError: the account does not own the model.
+            ChainError: see `BoundContract.transact`.
+        """
+        return self.contract.transact_repeatable(account, "approve", spender, model_id, on_signed=on_signed)
+
     def retire(
         self, account: LocalAccount, model_id: int, *, on_signed: OnSigned = ignore_signed
     ) -> TransactionReceipt:

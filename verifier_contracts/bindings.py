@@ -38,12 +38,14 @@ class BoundContract:
         chain: where it is.
         artifact: what it is.
         address: checksummed.
+        spare_gas: that its transactions get besides the estimate; see `Call`.
     """
 
-    def __init__(self, chain: Chain, artifact: ContractArtifact, address: str) -> None:
+    def __init__(self, chain: Chain, artifact: ContractArtifact, address: str, *, spare_gas: int = 0) -> None:
         self.chain = chain
         self.artifact = artifact
         self.address = address
+        self.spare_gas = spare_gas
 
     def call(
         self, function: str, *arguments: Any, sender: str | None = None, block: BlockTag = "latest"
@@ -83,6 +85,7 @@ class BoundContract:
             what=f"{self.artifact.name}.{function}",
             arguments=entry.name_inputs(arguments),
             reverts=known_reverts(),
+            spare_gas=self.spare_gas,
         )
 
     def simulate(self, sender: str, function: str, *arguments: Any) -> Any:

@@ -13,7 +13,15 @@ from pathlib import Path
 
 from verifier_contracts.artifacts import ContractArtifact, artifacts_folder
 from verifier_contracts.compiler import CompiledContract, compile_sources
-from verifier_contracts.sources import FOREIGN_CONTRACTS, collect_sources, own_sources
+from verifier_contracts.sources import (
+    FOREIGN_CONTRACTS,
+    PREBUILT_CONTRACTS,
+    collect_sources,
+    own_sources,
+    read_source,
+)
+from zkml.core.records import from_hex
+from zkml.core.strict_json import parse_object
 from zkml.errors import ArtifactError, ZkmlError
 
 _INTERFACE_NAME = re.compile(r"I[A-Z]")
@@ -23,7 +31,8 @@ def build_artifacts() -> dict[str, bytes]:
     """Compile our contracts and those of others that a deployment needs.
 
     Returns:
-        File contents by file name, of everything of ours that has an interface, and of `FOREIGN_CONTRACTS`.
+        File contents by file name, of everything of ours that has an interface, of `FOREIGN_CONTRACTS`, and
+        of `PREBUILT_CONTRACTS`.
 
     Raises:
         ToolchainError: there is no compiler.
@@ -43,7 +52,29 @@ def build_artifacts() -> dict[str, bytes]:
                 f"expected one contract named {contract.name}, found another in {contract.source}"
             )
         artifacts[file_name] = ContractArtifact.from_compiled(contract).to_bytes()
+    for name, path in PREBUILT_CONTRACTS.items():
+        artifacts[f"{name}.json"] = _prebuilt(name, path).to_bytes()
     return artifacts
+
+
+def _prebuilt(name: str, path: str) -> ContractArtifact:
+    """Return the artifact of a contract that its authors compiled, from their package."""
+    document = parse_object(read_source(path).encode(), where=path)
+    try:
+        metadata = parse_object(document["metadata"].encode(), where=path)
+        compiled = document["evm"]
+        return ContractArtifact(
+            name=name,
+            source=next(iter(metadata["settings"]["compilationTarget"])),
+            abi=tuple(document["abi"]),
+            creation_code=from_hex("0x" + compiled["bytecode"]["object"]),
+            runtime_code=from_hex("0x" + compiled["deployedBytecode"]["object"]),
+            immutables=(),
+            compiler=f"solc {metadata['compiler']['version']}",
+            settings=metadata["settings"],
+        )
+    except (KeyError, TypeError, AttributeError, StopIteration) as error:
+        raise ArtifactError(f"expected a compiled {name}, found {error!r:.80} in {path}") from error
 
 
 def _is_abstract(contract: CompiledContract) -> bool:

@@ -32,6 +32,7 @@ from zkml.errors import (
 _STATUS_NONE = 0
 _STATUS_EXPIRED = 6
 _PRICE_ARGUMENT = "maxTotal"
+_OFFERING_ARGUMENT = "offeringId"
 
 TWINS: dict[str, type[ZkmlError]] = {
     # jobs
@@ -147,6 +148,42 @@ TWINS: dict[str, type[ZkmlError]] = {
     "InvalidLayout": LayoutError,
     "InvalidDomain": LayoutError,
     "ElementOutOfDomain": DomainError,
+    # calendar and artifacts
+    "NotCalendarOwner": NotOwnerError,
+    "NoBusinessDay": MarketError,
+    "HolidayOutOfRange": MarketError,
+    "TooManyDaysOff": MarketError,
+    "HolidayCountOutOfRange": MarketError,
+    "UnknownHolidays": MarketError,
+    "TimeOutOfRange": MarketError,
+    "ArtifactRefused": MarketError,
+    "NoSuchChunk": LayoutError,
+    "ChunkLengthMismatch": LayoutError,
+    "ForeignCiphertext": BindingError,
+    "ForeignPlaintext": BindingError,
+    "ChunkIsRight": MarketError,
+    # offerings
+    "TermOutOfRange": MarketError,
+    "ModelRefused": MarketError,
+    "TooFewShares": MarketError,
+    "WrongKey": BindingError,
+    "ReasonRefused": MarketError,
+    # shares
+    "SharesLocked": InvalidTransitionError,
+    "WrongPhase": InvalidTransitionError,
+    "SnapshotRefused": MarketError,
+    # what is the creator's of an offering
+    "NotReleased": InvalidTransitionError,
+    "LiquidityLocked": MarketError,
+    "NothingDue": MarketError,
+    # stewards
+    "NotCreator": NotOwnerError,
+    "FeeOutOfBand": MarketError,
+    "MotionRefused": MarketError,
+    "MotionClosed": MarketError,
+    "NoVotes": MarketError,
+    "NotCarried": MarketError,
+    "SuccessorRefused": MarketError,
     # offices
     "OwnableUnauthorizedAccount": NotOwnerError,
     "AccessControlUnauthorizedAccount": NotOwnerError,
@@ -181,6 +218,7 @@ PLAIN: frozenset[str] = frozenset(
         # between our own contracts
         "NotAllowed",
         "NotJobManager",
+        "NotOffering",
         "ForfeitRefused",
         # calls of ERC-7992 that mean nothing here
         "NotSupported",
@@ -191,10 +229,12 @@ PLAIN: frozenset[str] = frozenset(
         "AccountCreationFailed",
         # OpenZeppelin's
         "AccessControlBadConfirmation",
+        "CheckpointUnorderedInsertion",
         "Create2EmptyBytecode",
         "ECDSAInvalidSignature",
         "ECDSAInvalidSignatureLength",
         "ECDSAInvalidSignatureS",
+        "ERC20ExceededSafeSupply",
         "ERC20InvalidApprover",
         "ERC20InvalidReceiver",
         "ERC20InvalidSender",
@@ -204,6 +244,7 @@ PLAIN: frozenset[str] = frozenset(
         "ERC3009InvalidAuthorizationTime",
         "ERC3009InvalidSignature",
         "ERC3009UsedAuthorization",
+        "ERC5805FutureLookup",
         "ERC721IncorrectOwner",
         "ERC721InsufficientApproval",
         "ERC721InvalidApprover",
@@ -227,6 +268,7 @@ PLAIN: frozenset[str] = frozenset(
         "TimelockUnauthorizedCaller",
         "TimelockUnexecutedPredecessor",
         "TimelockUnexpectedOperationState",
+        "VotesExpiredSignature",
     }
 )
 """Errors that stay `RevertedError`, with their name and arguments."""
@@ -243,7 +285,8 @@ _HINTS = {
     "DeadlineOutOfRange": "choose a deadline within the terms of the deployment",
     "NotRegistered": "register as a prover and stake first",
     "StakeTooLow": "stake more, or wait until a claim has released its collateral",
-    "NothingToWithdraw": "credits come from settled and refunded jobs, and from revenue that was claimed",
+    "NothingToWithdraw": "credits come from settled and refunded jobs and claimed revenue; in offerings from "
+    "resales, repayments and bonds",
     "NothingToClaim": "nothing came in since it was last claimed: zkml revenue show",
     "NothingToUnstake": "ask for stake back first, and wait until the delay is over",
     "CommitmentAge": "call again with the same arguments: a lapsed commitment is made anew",
@@ -253,9 +296,31 @@ _HINTS = {
     "DerivativesRefused": "the parent's licence allows no derivatives",
     "MinimumFeeTooLow": "register the child with the minimum fees that the parent's licence asks for",
     "ParentNotProven": "a parent needs an accepted genesis proof, and must not be retired",
+    "TermOutOfRange": "choose the term within the range that the deployment's rules allow",
+    "ModelRefused": "offer a proven model of your own, with a key commitment and open to derivatives",
+    "TooFewShares": "ask for at most what is left, or on offer: zkml imo show",
+    "WrongKey": "give the key that the model's artifact was sealed with",
+    "ReasonRefused": "give a reason of 1 to 256 bytes",
+    "SharesLocked": "shares move once the offering has ended; until then pass them on: zkml imo resell",
+    "SnapshotRefused": "make a snapshot after the one that was claimed last, and claim that",
+    "NotReleased": "the creator's part waits for the release: zkml imo show",
+    "NothingDue": "nothing vested or came in since it was last paid: zkml imo show",
+    "NotCreator": "only the offering's creator, and not after a default",
+    "FeeOutOfBand": "set a fee within the offering's band: zkml steward show",
+    "MotionRefused": "holders decide once shares are free; on the fee and on opening only after a default",
+    "MotionClosed": "look at the motions: zkml steward show",
+    "NoVotes": "delegate your shares' votes, to yourself or another, before a motion is made",
+    "SuccessorRefused": "a successor is the same publisher's, proven, and a child at the offering's rate",
     "ERC20InsufficientBalance": "fund the account with the payment token",
     "ERC20InsufficientAllowance": "approve the contract to take the payment token first",
 }
+
+_OFFERING_HINTS = {
+    "WrongStatus": "look at it: zkml imo show",
+    "NotGuardian": "only the guardian that the offering named calls this default",
+    "NothingToClaim": "no reservation of this holder waits to be paid back: zkml imo show",
+}
+"""Hints of errors that offerings share by name with other contracts."""
 
 
 @cache
@@ -272,10 +337,18 @@ def translate(error: RevertedError) -> ZkmlError:
     twin = _twin_of(revert)
     if twin is None:
         return error
-    return twin(error.message, hint=_HINTS.get(revert.name, ""), **error.context)
+    return twin(error.message, hint=_hint_of(revert), **error.context)
+
+
+def _hint_of(revert: DecodedRevert) -> str:
+    if _OFFERING_ARGUMENT in revert.arguments and revert.name in _OFFERING_HINTS:
+        return _OFFERING_HINTS[revert.name]
+    return _HINTS.get(revert.name, "")
 
 
 def _twin_of(revert: DecodedRevert) -> type[ZkmlError] | None:
+    if revert.name == "WrongStatus" and _OFFERING_ARGUMENT in revert.arguments:
+        return MarketError if revert.arguments["status"] == _STATUS_NONE else InvalidTransitionError
     if revert.name == "WrongStatus":
         special = {_STATUS_NONE: JobNotFoundError, _STATUS_EXPIRED: JobExpiredError}
         return special.get(revert.arguments["status"], InvalidTransitionError)

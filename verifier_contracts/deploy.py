@@ -3,6 +3,8 @@
 Some contracts name others that come after them, and none has a setter: so addresses are computed before.
 """
 
+from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -21,9 +23,18 @@ from verifier_contracts.deployments import (
     save_deployment,
     token_unit,
 )
-from verifier_contracts.terms import JobTerms, ProtocolTerms, default_job_terms, default_protocol_terms
+from verifier_contracts.terms import (
+    DAY_SECONDS,
+    JobTerms,
+    OfferingRules,
+    ProtocolTerms,
+    default_job_terms,
+    default_offering_rules,
+    default_protocol_terms,
+)
 from zkml.adapters.evm.rpc import Chain
 from zkml.core.digests import keccak256
+from zkml.core.federal_holidays import federal_holidays
 from zkml.core.progress import Progress, silent
 from zkml.core.records import to_hex
 from zkml.errors import ConfigError, DeploymentError, FormatError, WrongChainError
@@ -38,17 +49,24 @@ DEPLOYMENT_ORDER = (
     ("accounts", "ERC6551Registry"),
     ("account_implementation", "ERC6551Account"),
     ("did_registry", "EthereumDIDRegistry"),
+    ("calendar", "BusinessCalendar"),
+    ("pools", "UniswapV2Factory"),
+    ("share_tokens", "ModelTokenFactory"),
     ("registry", "ModelRegistry"),
     ("lineage", "LineageRegistry"),
     ("inference", "InferenceVerifier"),
     ("provers", "ProverRegistry"),
     ("ledger", "RevenueLedger"),
     ("manager", "JobManager"),
+    ("offerings", "InitialModelOffering"),
 )
-"""Names of `Deployment`'s fields and of their contracts; token, accounts and did_registry may be given."""
+"""Fields of `Deployment` and their contracts; token, accounts, did_registry and pools may be given."""
 
-_LINKED = tuple(name for name, _ in DEPLOYMENT_ORDER[7:])
+_LINKED = tuple(name for name, _ in DEPLOYMENT_ORDER[10:])
 """Contracts that name one another, deployed in consecutive transactions."""
+
+HOLIDAY_YEARS = 5
+"""So many years of holidays the calendar begins with; the timelock adds further ones."""
 
 _ATTEMPTS = 3
 _ZERO_ADDRESS = "0x" + "00" * 20
@@ -64,6 +82,8 @@ def deploy_core(
     token: str | None = None,
     accounts: str | None = None,
     did_registry: str | None = None,
+    pools: str | None = None,
+    rules: OfferingRules | None = None,
     replace: bool = False,
     progress: Progress = silent,
 ) -> Deployment:
@@ -79,6 +99,8 @@ def deploy_core(
         token: address of the payment token; None deploys a worthless one, on local chains only.
         accounts: address of an ERC-6551 registry, such as the well-known one; None deploys one.
         did_registry: address of an ERC-1056 registry; None deploys one.
+        pools: address of a factory of Uniswap v2, such as the chain's own; None deploys one without fees.
+        rules: of offerings; the chain's defaults when None.
         replace: deploy anew where the recorded contracts are gone, or of another version, or have other
             terms. Always so on local chains.
         progress: hears of every contract.
@@ -98,14 +120,16 @@ def deploy_core(
             f"expected the address of a payment token on chain {chain.chain_id}, found none",
             hint="the local token can be deployed on local chains only",
         )
-    given = {"token": token, "accounts": accounts, "did_registry": did_registry}
-    existing = _existing(chain, folder, terms, protocol, given, replace=replace or chain.is_local)
+    rules = rules or default_offering_rules(is_local=chain.is_local)
+    given = {"token": token, "accounts": accounts, "did_registry": did_registry, "pools": pools}
+    asked = _Asked(terms, protocol, rules, given)
+    existing = _existing(chain, folder, asked, replace=replace or chain.is_local)
     if existing is not None:
         return existing
     protocol = protocol or default_protocol_terms(account.address, is_local=chain.is_local)
     steps = DeploymentSteps(chain, account, folder, progress)
     contracts = _deploy_foundation(steps, protocol, given)
-    contracts |= _deploy_linked(steps, terms, protocol, contracts)
+    contracts |= _deploy_linked(steps, terms, protocol, rules, contracts)
     decimals, symbol = token_unit(chain, contracts["token"].address)
     deployment = Deployment(
         chain_id=chain.chain_id,
@@ -116,6 +140,7 @@ def deploy_core(
         token_symbol=symbol,
         terms=terms,
         protocol=protocol,
+        offering_rules=rules,
         **contracts,
     )
     check_deployment(chain, deployment)
@@ -149,6 +174,11 @@ def _deploy_foundation(
             )
         if name == "router":
             arguments[name] = (contracts["admin"].address, PUBLIC_CEREMONIES)
+        if name == "calendar":
+            arguments[name] = (contracts["admin"].address, _holidays_from(steps.chain.now()))
+        if name == "pools":
+            # Nobody can ever turn the protocol's fee of these pools on.
+            arguments[name] = (_ZERO_ADDRESS,)
         address = given.get(name)
         contracts[name] = (
             steps.deploy(name, artifact, *arguments.get(name, ()))
@@ -162,6 +192,7 @@ def _deploy_linked(
     steps: DeploymentSteps,
     terms: JobTerms,
     protocol: ProtocolTerms,
+    rules: OfferingRules,
     foundation: dict[str, DeployedContract],
 ) -> dict[str, DeployedContract]:
     """Deploy the contracts that name one another; anew if another transaction comes between."""
@@ -169,7 +200,7 @@ def _deploy_linked(
     for _ in range(_ATTEMPTS):
         predicted = steps.predict(_LINKED)
         where = {name: contract.address for name, contract in foundation.items()} | predicted
-        arguments = _linked_arguments(where, terms, protocol)
+        arguments = _linked_arguments(where, terms, protocol, rules)
         contracts: dict[str, DeployedContract] = {}
         for name in _LINKED:
             if steps.next_address(name, predicted[name]) != predicted[name]:
@@ -187,7 +218,7 @@ def _deploy_linked(
 
 
 def _linked_arguments(
-    where: dict[str, str], terms: JobTerms, protocol: ProtocolTerms
+    where: dict[str, str], terms: JobTerms, protocol: ProtocolTerms, rules: OfferingRules
 ) -> dict[str, tuple[Any, ...]]:
     """Return the constructor arguments of the contracts that name one another."""
     return {
@@ -202,20 +233,67 @@ def _linked_arguments(
         "lineage": (where["registry"],),
         "inference": (where["registry"],),
         "provers": (where["token"], where["manager"], where["admin"], protocol.unstake_delay_seconds),
-        "ledger": (where["token"], where["manager"], _ZERO_ADDRESS, where["lineage"], where["admin"]),
+        "ledger": (
+            where["token"],
+            where["manager"],
+            where["offerings"],
+            where["lineage"],
+            where["admin"],
+        ),
         "manager": (where["ledger"], where["provers"], terms.as_abi()),
+        "offerings": (
+            where["ledger"],
+            where["calendar"],
+            where["share_tokens"],
+            where["pools"],
+            rules.as_abi(),
+        ),
     }
 
 
-def _existing(
-    chain: Chain,
-    folder: Path,
-    terms: JobTerms,
-    protocol: ProtocolTerms | None,
-    given: dict[str, str | None],
-    *,
-    replace: bool,
-) -> Deployment | None:
+def _holidays_from(now: int) -> list[int]:
+    """Return the federal holidays that have not begun, as days of the calendar."""
+    today, year = now // DAY_SECONDS, datetime.fromtimestamp(now, UTC).year
+    years = range(year, year + HOLIDAY_YEARS)
+    return [day for one in years for day in federal_holidays(one) if day > today]
+
+
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    """What a deployment is asked to be.
+
+    Attributes:
+        terms: of the job manager.
+        protocol: of the others; None takes whatever is recorded.
+        rules: of offerings.
+        given: addresses of contracts that others deployed, by name; None where one is to be deployed.
+    """
+
+    terms: JobTerms
+    protocol: ProtocolTerms | None
+    rules: OfferingRules
+    given: dict[str, str | None]
+
+    def check(self, deployment: Deployment, path: Path) -> None:
+        """Raise DeploymentError unless a recorded deployment is that."""
+        pairs: list[tuple[object, object]] = [
+            (self.terms, deployment.terms),
+            (self.rules, deployment.offering_rules),
+        ]
+        if self.protocol is not None:
+            pairs.append((self.protocol, deployment.protocol))
+        for asked, recorded in pairs:
+            if asked != recorded:
+                raise DeploymentError(f"expected a deployment with {asked}, found {recorded} in {path}")
+        for name, address in self.given.items():
+            found = deployment.addresses[name]
+            if address is not None and address.lower() != found.lower():
+                raise DeploymentError(
+                    f"expected a deployment with the {name} {address}, found {found} in {path}"
+                )
+
+
+def _existing(chain: Chain, folder: Path, asked: _Asked, *, replace: bool) -> Deployment | None:
     """Return the recorded deployment if it is what is asked for, None if there is none or it may go."""
     path = deployment_path(folder, chain)
     if not path.exists():
@@ -223,29 +301,12 @@ def _existing(
     try:
         deployment = read_deployment(path)
         check_deployment(chain, deployment)
-        _check_asked_for(deployment, terms, protocol, given, path)
+        asked.check(deployment, path)
     except (DeploymentError, WrongChainError, FormatError) as error:
         if not replace:
             raise DeploymentError(error.message, hint="deploy anew with --replace") from error
         return None
     return deployment
-
-
-def _check_asked_for(
-    deployment: Deployment,
-    terms: JobTerms,
-    protocol: ProtocolTerms | None,
-    given: dict[str, str | None],
-    path: Path,
-) -> None:
-    if deployment.terms != terms:
-        raise DeploymentError(f"expected a deployment with {terms}, found {deployment.terms} in {path}")
-    if protocol is not None and deployment.protocol != protocol:
-        raise DeploymentError(f"expected a deployment with {protocol}, found {deployment.protocol} in {path}")
-    for name, address in given.items():
-        found = deployment.addresses[name]
-        if address is not None and address.lower() != found.lower():
-            raise DeploymentError(f"expected a deployment with the {name} {address}, found {found} in {path}")
 
 
 def _foreign(chain: Chain, name: str, address: str) -> DeployedContract:

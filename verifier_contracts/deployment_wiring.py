@@ -8,7 +8,7 @@ from typing import Any
 
 from verifier_contracts.artifacts import load_artifact
 from verifier_contracts.bindings import BoundContract
-from verifier_contracts.terms import JobTerms, ProtocolTerms
+from verifier_contracts.terms import JobTerms, OfferingRules, ProtocolTerms
 from zkml.adapters.evm.rpc import Chain
 from zkml.core.dids import token_account
 from zkml.errors import DeploymentError, RevertedError, VerifierMismatchError
@@ -18,15 +18,18 @@ ARTIFACTS = {
     "admin": "ProtocolAdmin",
     "router": "VerifierRouter",
     "account_implementation": "ERC6551Account",
+    "calendar": "BusinessCalendar",
+    "share_tokens": "ModelTokenFactory",
     "registry": "ModelRegistry",
     "lineage": "LineageRegistry",
     "inference": "InferenceVerifier",
     "provers": "ProverRegistry",
     "ledger": "RevenueLedger",
     "manager": "JobManager",
+    "offerings": "InitialModelOffering",
 }
-"""The contracts whose code must be ours. Token, ERC-6551 registry and DID registry may be others' builds: of
-those is checked what they do."""
+"""The contracts whose code must be ours. Token, pools, ERC-6551 registry and DID registry may be others'
+builds: of those is checked what they do."""
 
 _POINTERS = (
     ("admin", "owner", "timelock"),
@@ -34,6 +37,7 @@ _POINTERS = (
     ("ledger", "token", "token"),
     ("ledger", "jobManager", "manager"),
     ("ledger", "admin", "admin"),
+    ("ledger", "offerings", "offerings"),
     ("registry", "router", "router"),
     ("registry", "observer", "ledger"),
     ("lineage", "registry", "registry"),
@@ -48,6 +52,12 @@ _POINTERS = (
     ("manager", "registry", "registry"),
     ("manager", "router", "router"),
     ("manager", "admin", "admin"),
+    ("offerings", "ledger", "ledger"),
+    ("offerings", "token", "token"),
+    ("offerings", "calendar", "calendar"),
+    ("offerings", "shareTokens", "share_tokens"),
+    ("offerings", "pools", "pools"),
+    ("calendar", "admin", "admin"),
 )
 """Which contract's getter must name which contract; of two that name each other, in an order that blames the
 one which is wrong."""
@@ -55,11 +65,13 @@ one which is wrong."""
 _PROBE = 0x5EED
 """A model that need not exist, and an account that nobody holds."""
 
-_ZERO_ADDRESS = "0x" + "00" * 20
-
 
 def check_wiring(
-    chain: Chain, addresses: Mapping[str, str], terms: JobTerms, protocol: ProtocolTerms
+    chain: Chain,
+    addresses: Mapping[str, str],
+    terms: JobTerms,
+    protocol: ProtocolTerms,
+    rules: OfferingRules,
 ) -> None:
     """Check that the code is ours, that every contract points to the others, and that terms are the recorded.
 
@@ -68,6 +80,7 @@ def check_wiring(
         addresses: by the names of `Deployment`'s fields.
         terms: of the job manager.
         protocol: of the others.
+        rules: of the offerings.
 
     Raises:
         DeploymentError: a contract is another one, points elsewhere, or has other terms.
@@ -87,6 +100,7 @@ def check_wiring(
     for name, getter, target in _POINTERS:
         _expect(chain, f"{name}'s {getter}", addresses[target], contracts[name].call(getter))
     _check_terms(chain, contracts, terms, protocol)
+    _expect(chain, "offerings's rules", rules.as_abi(), contracts["offerings"].call("rules"))
     _check_standards(chain, addresses, contracts["registry"])
 
 
@@ -99,7 +113,6 @@ def _check_terms(
     _expect(chain, "registry's commitment ages", ages, contracts["registry"].call("commitmentAges"))
     delay = contracts["provers"].call("unstakeDelaySeconds")
     _expect(chain, "provers's unstakeDelaySeconds", protocol.unstake_delay_seconds, delay)
-    _expect(chain, "ledger's offerings", _ZERO_ADDRESS, contracts["ledger"].call("offerings"))
 
 
 def _check_standards(chain: Chain, addresses: Mapping[str, str], registry: BoundContract) -> None:

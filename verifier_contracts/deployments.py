@@ -11,7 +11,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 from verifier_contracts.artifacts import load_artifact
 from verifier_contracts.bindings import BoundContract
 from verifier_contracts.deployment_wiring import check_wiring
-from verifier_contracts.terms import JobTerms, ProtocolTerms
+from verifier_contracts.terms import JobTerms, OfferingRules, ProtocolTerms
 from zkml.adapters.atomic_write import write_atomically
 from zkml.adapters.evm.rpc import Chain
 from zkml.core.records import Address, Hex32, Record, to_hex
@@ -63,17 +63,22 @@ class Deployment(Record):
         accounts: the ERC-6551 registry.
         account_implementation: what the models' ERC-6551 accounts run.
         did_registry: EthereumDIDRegistry.
+        calendar: BusinessCalendar.
+        pools: the factory of Uniswap v2.
+        share_tokens: ModelTokenFactory.
         registry: ModelRegistry.
         lineage: LineageRegistry.
         inference: InferenceVerifier.
         provers: ProverRegistry, which holds stakes.
         ledger: RevenueLedger, which holds escrow and income.
         manager: JobManager.
+        offerings: InitialModelOffering.
         terms: what the job manager was constructed with.
         protocol: what the others were.
+        offering_rules: what the offerings were.
     """
 
-    tag: ClassVar[str] = "zkml.deployment/2"
+    tag: ClassVar[str] = "zkml.deployment/3"
 
     chain_id: int
     genesis_hash: Hex32
@@ -88,14 +93,19 @@ class Deployment(Record):
     accounts: DeployedContract
     account_implementation: DeployedContract
     did_registry: DeployedContract
+    calendar: DeployedContract
+    pools: DeployedContract
+    share_tokens: DeployedContract
     registry: DeployedContract
     lineage: DeployedContract
     inference: DeployedContract
     provers: DeployedContract
     ledger: DeployedContract
     manager: DeployedContract
+    offerings: DeployedContract
     terms: JobTerms
     protocol: ProtocolTerms
+    offering_rules: OfferingRules
 
     @property
     def contracts(self) -> dict[str, DeployedContract]:
@@ -175,7 +185,9 @@ def check_deployment(chain: Chain, deployment: Deployment) -> None:
         )
     for name, contract in deployment.contracts.items():
         check_contract(chain, name, contract)
-    check_wiring(chain, deployment.addresses, deployment.terms, deployment.protocol)
+    check_wiring(
+        chain, deployment.addresses, deployment.terms, deployment.protocol, deployment.offering_rules
+    )
     _check_token_unit(chain, deployment)
 
 

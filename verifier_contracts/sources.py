@@ -20,6 +20,11 @@ FOREIGN_CONTRACTS = {
     "EthereumDIDRegistry": "ethr-did-registry/contracts/EthereumDIDRegistry.sol",
 }
 """Contracts of others that a deployment needs, by name, and where npm has them."""
+PREBUILT_CONTRACTS = {
+    "UniswapV2Factory": "@uniswap/v2-core/build/UniswapV2Factory.json",
+    "UniswapV2Pair": "@uniswap/v2-core/build/UniswapV2Pair.json",
+}
+"""Contracts of others that only an older compiler takes, as npm has them compiled by their authors."""
 
 _COMMENT = re.compile(r"//[^\n]*|/\*.*?\*/", re.DOTALL)
 _IMPORT = re.compile(r"""\bimport\s+(?:[^;"']*?\bfrom\s+)?["']([^"']+)["']""")

@@ -107,6 +107,41 @@ class ProtocolTerms(_Terms):
     max_commit_blocks: Annotated[int, Field(ge=1, lt=1 << 32)] = 7 * BLOCKS_PER_DAY
 
 
+class OfferingRules(_Terms):
+    """The numbers of a deployment's offerings, in the order of the Solidity struct.
+
+    Attributes:
+        min_bond: the least bond, in the token's smallest unit.
+        bond_ppm: the least bond as a part of the raise, in millionths.
+        challenge_seconds: least time from the reveal to the release, in which the artifact can be refuted.
+        grace_seconds: time for the reveal after the lock, and for the release after it became possible.
+        min_vesting_seconds: least time over which the creator's rest vests.
+        min_lp_lock_seconds: least time for which the pool's liquidity is locked.
+        min_seed_ppm: least part of the raise that seeds the pool, in millionths.
+        accepted_classes: bit 1 << class for every class of verifier that a model may be offered with.
+    """
+
+    min_bond: Amount = "1000000"
+    bond_ppm: _Ppm = 100_000
+    challenge_seconds: _Uint32 = 3 * DAY_SECONDS
+    grace_seconds: _Uint32 = 7 * DAY_SECONDS
+    min_vesting_seconds: _Uint32 = 90 * DAY_SECONDS
+    min_lp_lock_seconds: _Uint32 = 180 * DAY_SECONDS
+    min_seed_ppm: _Ppm = 50_000
+    accepted_classes: Annotated[int, Field(ge=0, le=255)] = _STRICT_CLASSES
+
+    def as_abi(self) -> tuple[int, ...]:
+        """Return the fields in the order of the Solidity struct."""
+        return (int(self.min_bond), *list(self.model_dump().values())[1:])
+
+
+def default_offering_rules(*, is_local: bool) -> OfferingRules:
+    """Return the defaults of a chain: on local ones challenges last a minute, and any class may be sold."""
+    if is_local:
+        return OfferingRules(challenge_seconds=60, grace_seconds=600, accepted_classes=_LOCAL_CLASSES)
+    return OfferingRules()
+
+
 def default_job_terms(*, is_local: bool) -> JobTerms:
     """Return the defaults of a chain: jobs of every class on local ones, elsewhere of audited code alone."""
     return JobTerms() if is_local else JobTerms(accepted_classes=_STRICT_CLASSES)

@@ -6,7 +6,9 @@ from pathlib import Path
 
 from eth_account.signers.local import LocalAccount
 
+from marketplace.calendar import BusinessCalendarBinding
 from marketplace.jobs import JobManagerBinding
+from marketplace.offerings import OfferingsBinding
 from marketplace.revenue import RevenueLedgerBinding
 from marketplace.tabs import TabsBinding
 from marketplace.tokens import PaymentToken
@@ -42,6 +44,8 @@ class Market:
     ledger: RevenueLedgerBinding
     manager: JobManagerBinding
     tabs: TabsBinding
+    offerings: OfferingsBinding
+    calendar: BusinessCalendarBinding
     token: PaymentToken
 
 
@@ -97,6 +101,8 @@ def bind(chain: Chain, deployment: Deployment) -> Market:
         ledger=RevenueLedgerBinding(chain, deployment.ledger.address, from_block=deployment.block),
         manager=JobManagerBinding(chain, deployment.manager.address, from_block=deployment.block),
         tabs=TabsBinding(chain, deployment.manager.address, from_block=deployment.block),
+        offerings=OfferingsBinding(chain, deployment.offerings.address, from_block=deployment.block),
+        calendar=BusinessCalendarBinding(chain, deployment.calendar.address),
         token=PaymentToken(
             chain,
             deployment.token.address,

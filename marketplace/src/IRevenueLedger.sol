@@ -28,7 +28,8 @@ struct Part {
 
 /// @notice What a model has earned, in the token's smallest unit.
 /// @param revenue from settlements, after the platform's part.
-/// @param inherited from descendants, taken with {IRevenueLedger-claimLineage}: for holders alone, never split again.
+/// @param inherited from descendants, taken with {IRevenueLedger-claimLineage}, and what pools of shares earned and gave
+///        back: for holders alone, never split again.
 /// @param platform the platform's part and its flat fees, not collected yet.
 struct ModelIncome {
     uint128 revenue;
@@ -74,6 +75,8 @@ interface IRevenueLedger is ITransferObserver {
     event SharesStarted(uint256 indexed modelId, address indexed shares, uint256 totalShares);
     /// @notice A holder of shares was credited.
     event SharesClaimed(uint256 indexed modelId, address indexed holder, uint256 amount);
+    /// @notice Income of shares that nobody could have withdrawn is income of all shares again.
+    event SharesReturned(uint256 indexed modelId, address indexed holder, uint256 amount);
     /// @notice The platform's part of a model's income was credited to the treasury.
     event PlatformCollected(uint256 indexed modelId, address indexed treasury, uint256 amount);
     /// @notice An account took its credits.
@@ -135,10 +138,15 @@ interface IRevenueLedger is ITransferObserver {
     /// @notice Credits a holder of shares; anyone may.
     function claimShares(uint256 modelId, address holder) external returns (uint256 amount);
 
+    /// @notice Makes a holder's income of these shares income of all of them again, as if it were inherited; the share
+    ///         token may, for a holder that cannot withdraw: a pool, or the zero address, which has what was burned.
+    ///         Never more than the holder was credited as one.
+    function returnShares(uint256 modelId, address holder) external returns (uint256 amount);
+
     /// @notice Credits the owner with what is the owner's and holds the rest for `shares` from now on; the offering
     ///         contract may, once for each model.
     /// @param shares a token that calls {beforeShareTransfer} from now on; all of it is minted before, or in this
-    ///        transaction. Income of shares that are burned is nobody's.
+    ///        transaction. Income of shares that are burned is the zero address's: see {returnShares}.
     /// @param totalShares the fixed supply, below 2^128.
     function startShares(uint256 modelId, address shares, uint256 totalShares) external;
 

@@ -52,10 +52,12 @@ contract RevenueLedger is LedgerEscrow {
     ///        so that no transfer rounds anything away.
     /// @param checkpoint the income of all shares that `earned` reaches to.
     /// @param taken what was credited.
+    /// @param returned what of it was given back.
     struct HolderBook {
         uint256 earned;
         uint128 checkpoint;
         uint128 taken;
+        uint128 returned;
     }
 
     uint256 private constant PPM = 1_000_000;
@@ -163,7 +165,7 @@ contract RevenueLedger is LedgerEscrow {
     }
 
     /// @inheritdoc IRevenueLedger
-    function claimShares(uint256 modelId, address holder) external returns (uint256 amount) {
+    function claimShares(uint256 modelId, address holder) public returns (uint256 amount) {
         Book storage book = _books[modelId];
         amount = sharesDue(modelId, holder);
         if (amount == 0) revert NothingToClaim(modelId);
@@ -172,6 +174,26 @@ contract RevenueLedger is LedgerEscrow {
         book.taken += amount.toUint128();
         credits[holder] += amount;
         emit SharesClaimed(modelId, holder, amount);
+    }
+
+    /// @inheritdoc IRevenueLedger
+    /// @dev Anybody may have claimed for the holder before: what lies in its credits is meant as well, but no more than
+    ///      the holder was credited with for these shares.
+    function returnShares(uint256 modelId, address holder)
+        external
+        only(_books[modelId].shares)
+        returns (uint256 amount)
+    {
+        if (sharesDue(modelId, holder) != 0) claimShares(modelId, holder);
+        HolderBook storage entry = _holders[modelId][holder];
+        amount = Math.min(entry.taken - entry.returned, credits[holder]);
+        if (amount == 0) revert NothingToClaim(modelId);
+
+        credits[holder] -= amount;
+        entry.returned += amount.toUint128();
+        _books[modelId].inherited += amount.toUint128();
+        _freshen(modelId, 0, amount);
+        emit SharesReturned(modelId, holder, amount);
     }
 
     /// @inheritdoc IRevenueLedger
@@ -294,7 +316,7 @@ contract RevenueLedger is LedgerEscrow {
         if (shares == address(0)) revert WrongHolders(modelId, shares);
         HolderBook storage entry = _holders[modelId][holder];
         uint256 income = _sharesIncome(modelId);
-        uint256 earned = entry.earned + IERC20(shares).balanceOf(holder) * (income - entry.checkpoint);
+        uint256 earned = entry.earned + _balanceOf(book, holder) * (income - entry.checkpoint);
         // A share token that lies about balances reaches its own model's income and no other money.
         uint256 due = Math.saturatingSub(earned / book.totalShares, entry.taken);
         return Math.min(due, income + book.startIncome - book.taken);
@@ -312,10 +334,17 @@ contract RevenueLedger is LedgerEscrow {
 
     /// @dev Brings a holder up to date before its balance changes.
     function _touch(uint256 modelId, address holder, uint256 balance, uint256 income) private {
-        if (holder == address(0)) return;
         HolderBook storage entry = _holders[modelId][holder];
+        if (holder == address(0)) balance = _balanceOf(_books[modelId], holder);
         entry.earned += balance * (income - entry.checkpoint);
         entry.checkpoint = income.toUint128();
+    }
+
+    /// @dev Shares that were burned are the zero address's.
+    function _balanceOf(Book storage book, address holder) private view returns (uint256) {
+        IERC20 shares = IERC20(book.shares);
+        if (holder != address(0)) return shares.balanceOf(holder);
+        return Math.saturatingSub(book.totalShares, shares.totalSupply());
     }
 
     /// @dev Remembers, until the transaction ends, what a model's holders cannot have had any part in before it: else

@@ -15,25 +15,31 @@ pytestmark = pytest.mark.forge
 ROOT = Path(__file__).resolve().parents[2]
 SNAPSHOT = Path(__file__).parent / "gas-snapshot.json"
 GAS = ROOT / "cache" / "gas"
-FEWEST_TESTS = 430
-GAS_TESTS = "^(GasTest|GasBudgetTest|SettleGasTest)$"
+FEWEST_TESTS = 560
+GAS_TESTS = "^(GasTest|GasBudgetTest|OfferingGasTest|SettleGasTest)$"
 GAS_TOLERANCE = 0.02
 EIP170_BYTES = 24_576
 CONTRACTS = (
+    "BusinessCalendar",
+    "CreatorVault",
     "EzklVerifier",
     "EzklSharedVerifier",
     "EzklSharedVerifierFactory",
     "InferenceVerifier",
+    "InitialModelOffering",
     "JobManager",
     "LineageRegistry",
     "LocalPaymentToken",
     "ModelRegistry",
+    "ModelSteward",
+    "ModelToken",
+    "ModelTokenFactory",
     "ProtocolAdmin",
     "ProverRegistry",
     "RevenueLedger",
     "VerifierRouter",
 )
-PROMISES = (1, 2, 3, 4, 5, 6, 7, 8, 9, 11, 12, 13, 14, 15, 16, 18)
+PROMISES = tuple(range(1, 19))
 
 
 def _run(*arguments: str) -> subprocess.CompletedProcess[str]:

@@ -167,6 +167,7 @@ def test_check_deployment__another_contract_in_its_place__is_refused(world, name
         ("ledger", "token", "ledger's token"),
         ("ledger", "manager", "ledger's jobManager"),
         ("ledger", "admin", "ledger's admin"),
+        ("ledger", "offerings", "ledger's offerings"),
         ("accounts", "", "models' ERC-6551 accounts"),
         ("account_implementation", "", "models' ERC-6551 accounts"),
     ],
@@ -183,7 +184,7 @@ def test_check_deployment__own_code_with_a_foreign_pointer__is_refused(world, de
         "router": (where["admin"], []),
         "accounts": (),
         "account_implementation": (),
-        **deploy._linked_arguments(where, deployment.terms, protocol),
+        **deploy._linked_arguments(where, deployment.terms, protocol, deployment.offering_rules),
     }
     twin = deploy_contract(
         world.chain, deployer, load_artifact(dict(DEPLOYMENT_ORDER)[name]), arguments[name]
@@ -192,12 +193,25 @@ def test_check_deployment__own_code_with_a_foreign_pointer__is_refused(world, de
         check_deployment(world.chain, deployment.model_copy(update={name: twin}))
 
 
+def test_check_deployment__calendar_of_another_admin__is_refused(world, deployer):
+    """Whoever owns the admin that a calendar names could move every lock."""
+    deployment, protocol = world.deployment, world.deployment.protocol
+    terms = (protocol.platform.as_abi(), protocol.caps.as_abi())
+    other = deploy_contract(
+        world.chain, deployer, load_artifact("ProtocolAdmin"), (*[deployer.address] * 3, *terms)
+    )
+    twin = deploy_contract(world.chain, deployer, load_artifact("BusinessCalendar"), (other.address, []))
+    with pytest.raises(DeploymentError, match="calendar"):
+        check_deployment(world.chain, deployment.model_copy(update={"calendar": twin}))
+
+
 def test_check_deployment__changed_terms_or_code__is_refused(world):
     """Neither a number nor a code hash of the record can be changed."""
     deployment = world.deployment
     protocol = deployment.protocol
     for update in (
         {"terms": JobTerms(grace_seconds=35)},
+        {"offering_rules": deployment.offering_rules.model_copy(update={"grace_seconds": 601})},
         {"protocol": protocol.model_copy(update={"unstake_delay_seconds": 1})},
         {"protocol": protocol.model_copy(update={"max_commit_blocks": 9})},
         {"protocol": protocol.model_copy(update={"caps": PlatformTerms(fee_ppm=1, flat_fee="1")})},

@@ -9,7 +9,7 @@ from verifier_contracts.artifacts import load_artifact
 from verifier_contracts.ceremonies import PUBLIC_CEREMONIES
 from verifier_contracts.contract_errors import known_reverts
 from verifier_contracts.deploy_contract import creation_address, creation_code
-from verifier_contracts.terms import JobTerms, PlatformTerms
+from verifier_contracts.terms import JobTerms, PlatformTerms, default_offering_rules
 from zkml.adapters.evm import abi
 from zkml.core.digests import keccak256
 from zkml.core.identifiers import (
@@ -30,6 +30,8 @@ LAYOUT = TensorLayout(input_count=3, input_bytes=2, output_count=1, output_bytes
 INPUT = pack([1, 2, 3], LAYOUT.input_bytes)
 OUTPUT = pack([7], LAYOUT.output_bytes)
 PROOF = b"any proof"
+HOLIDAYS = [20_836, 20_864]
+"""The two federal holidays after START, which is a Friday midnight on the Pacific coast."""
 REVERTED = re.compile(r"output: 0x([0-9a-f]*)")
 ACCEPTS_ALL = b"\x00"  # one STOP: an adapter that accepts whatever it is given
 
@@ -47,6 +49,8 @@ class EvmMarket:
 
     def __init__(self, terms=None, platform=None, fees=None):
         self.terms = terms or JobTerms()
+        self.rules = default_offering_rules(is_local=True)
+        self.names = dict(NAMES)
         self.now, self.height = START, 1
         self._evm = pyrevm.EVM(env=pyrevm.Env(cfg=pyrevm.CfgEnv(chain_id=CHAIN_ID)), spec_id="CANCUN")
         self._tick()
@@ -78,6 +82,10 @@ class EvmMarket:
         self.send(prover, "provers", "register", "", [proof_system_id("all-v1")])
         self.send(prover, "provers", "stake", prover, stake)
 
+    def bind(self, name, artifact, address):
+        """Give a contract that another one made a name."""
+        self.names[name], self.addresses[name] = artifact, address
+
     def snapshot(self):
         """Return what `restore` takes."""
         return self._evm.snapshot(), self.now, self.height
@@ -92,7 +100,7 @@ class EvmMarket:
         self._evm.set_block_env(pyrevm.BlockEnv(number=self.height, timestamp=self.now, gas_limit=60_000_000))
 
     def _call(self, sender, contract, function, arguments, *, is_static):
-        artifact = load_artifact(NAMES[contract])
+        artifact = load_artifact(self.names[contract])
         entry = abi.function(artifact.abi, function, len(arguments))
         self._evm.reset_transient_storage()
         try:
@@ -116,7 +124,7 @@ class EvmMarket:
         self.addresses = {
             name: creation_address(DEPLOYER, first + position) for position, name in enumerate(names)
         }
-        at, zero = self.addresses, actor(0)
+        at = self.addresses
         caps = PlatformTerms(fee_ppm=100_000, flat_fee="1000000")
         arguments = {
             "admin": (DEPLOYER, TREASURY, GUARDIAN, platform.as_abi(), caps.as_abi()),
@@ -124,20 +132,29 @@ class EvmMarket:
             "registry": (at["router"], at["ledger"], at["accounts"], at["account"], 1, 1000),
             "lineage": (at["registry"],),
             "provers": (at["token"], at["manager"], at["admin"], 3600),
-            "ledger": (at["token"], at["manager"], zero, at["lineage"], at["admin"]),
+            "calendar": (at["admin"], HOLIDAYS),
+            "pools": (actor(0),),
+            "ledger": (at["token"], at["manager"], at["offerings"], at["lineage"], at["admin"]),
             "manager": (at["ledger"], at["provers"], self.terms.as_abi()),
+            "offerings": (
+                at["ledger"],
+                at["calendar"],
+                at["share_tokens"],
+                at["pools"],
+                self.rules.as_abi(),
+            ),
         }
         for name in names:
             code = creation_code(load_artifact(NAMES[name]), arguments.get(name, ()))
             found = to_checksum_address(self._evm.deploy(DEPLOYER, code))
             assert found == at[name], name
 
-    def add_model(self, name, fees, parts=(), parents=()):
+    def add_model(self, name, fees, parts=(), parents=(), key_commitment=bytes(32)):
         """Register and prove a model, with parts of its income and declared parents (id, rate)."""
         circuit_id = self.send(DEPLOYER, "router", "add", self._spec(name).as_abi())
         digests = [keccak256(part) for part in (b"onnx", b"settings", b"manifest")]
         commitment = ModelCommitment(
-            (circuit_id,), *digests, bytes(32), bytes(32), 0, "bafkreitest", name, "MIT"
+            (circuit_id,), *digests, bytes(32), key_commitment, 0, "bafkreitest", name, "MIT"
         )
         asked = (tuple(commitment), tuple(fees), tuple(DerivativeTerms()))
         hashed = self.read("registry", "commitmentHash", DEPLOYER, *asked, bytes(32))
@@ -179,6 +196,10 @@ NAMES = {
     "provers": "ProverRegistry",
     "ledger": "RevenueLedger",
     "manager": "JobManager",
+    "calendar": "BusinessCalendar",
+    "pools": "UniswapV2Factory",
+    "share_tokens": "ModelTokenFactory",
+    "offerings": "InitialModelOffering",
 }
 
 

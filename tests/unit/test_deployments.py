@@ -6,18 +6,23 @@ from verifier_contracts.artifacts import load_artifact
 from verifier_contracts.deploy import DEPLOYMENT_ORDER
 from verifier_contracts.deploy_contract import creation_address
 from verifier_contracts.deployments import DeployedContract, Deployment, read_deployment
-from verifier_contracts.terms import JobTerms, default_job_terms, default_protocol_terms
+from verifier_contracts.terms import (
+    JobTerms,
+    default_job_terms,
+    default_offering_rules,
+    default_protocol_terms,
+)
 from zkml.adapters.atomic_write import write_atomically
 from zkml.errors import DeploymentError, FormatError, StorageError
 
 
-def contract(digit):
-    return DeployedContract(address="0x" + digit * 40, code_hash="0x" + digit * 64)
+def contract(pair):
+    return DeployedContract(address="0x" + pair * 20, code_hash="0x" + pair * 32)
 
 
 @pytest.fixture
 def record():
-    contracts = {name: contract("123456789abcd"[place]) for place, (name, _) in enumerate(DEPLOYMENT_ORDER)}
+    contracts = {name: contract(f"{place + 1:02x}") for place, (name, _) in enumerate(DEPLOYMENT_ORDER)}
     return Deployment(
         chain_id=31337,
         genesis_hash="0x" + "a" * 64,
@@ -27,6 +32,7 @@ def record():
         token_symbol="zUSD",
         terms=JobTerms(),
         protocol=default_protocol_terms("0x" + "b" * 40, is_local=True),
+        offering_rules=default_offering_rules(is_local=True),
         **contracts,
     )
 
@@ -50,7 +56,7 @@ def test_read_deployment__none__says_how_to_get_one(tmp_path):
     [
         lambda data: data[:-1],
         lambda data: b"",
-        lambda data: data.replace(b"zkml.deployment/2", b"zkml.deployment/1"),
+        lambda data: data.replace(b"zkml.deployment/3", b"zkml.deployment/2"),
         lambda data: data.replace(b"0x1111", b"0x111g", 1),
         lambda data: data.replace(b'"block":1,', b""),
         lambda data: data.replace(b'"block":1,', b'"block":"1",'),

@@ -9,6 +9,7 @@ from zkml.adapters.evm.abi import entries
 from zkml.adapters.evm.reverts import STANDARD_REVERTS
 from zkml.core.digests import keccak256
 from zkml.errors import (
+    BindingError,
     InvalidTransitionError,
     JobExpiredError,
     JobNotFoundError,
@@ -80,6 +81,21 @@ def test_decode__reason_nested_without_end__stops():
     assert known_reverts().decode(data).describe().count("ProofRejected") == 4
 
 
+@pytest.mark.parametrize(
+    ("word", "shown"),
+    [
+        (b"windowSeconds", "'windowSeconds'"),
+        (b"", "0x00000000"),
+        (b"\x01" * 32, "0x01010101"),
+        (b"A", "0x4100"),
+    ],
+)
+def test_error__name_in_a_word__is_shown_as_text(word, shown):
+    """A term's name that a contract put into 32 bytes is read as such; every other word stays bytes."""
+    data = revert_of("TermOutOfRange(bytes32,uint256,uint256,uint256)", [word.ljust(32, b"\0"), 1, 2, 3])
+    assert f"field={shown}" in known_reverts().error(data, "x").message
+
+
 def test_error__long_argument__is_one_short_line():
     """A reason of a megabyte does not flood the terminal."""
     error = known_reverts().error(
@@ -106,6 +122,9 @@ def test_twins__every_error_of_every_contract__has_one_or_is_plain():
         ("StakeTooLow(address,uint256,uint256)", ["0x" + "11" * 20, 2, 1], StakeError),
         ("TabNotOpen(bytes32)", [bytes(32)], TabRefusedError),
         ("NotRegistered(address)", ["0x" + "11" * 20], ProverRefusedError),
+        ("WrongStatus(uint256,uint8)", [1, 0], MarketError),
+        ("WrongStatus(uint256,uint8)", [1, 6], InvalidTransitionError),
+        ("WrongKey(uint256)", [1], BindingError),
     ],
 )
 def test_translate__errors_of_one_name_or_one_branch__are_told_apart(signature, values, twin):
@@ -156,6 +175,7 @@ def test_translate__unknown_error__stays_reverted():
     [
         (revert_of("NothingToWithdraw(address)", ["0x" + "11" * 20]), "credits come from"),
         (revert_of("NothingToClaim(uint256)", [7]), "zkml revenue show"),
+        (revert_of("NothingToClaim(uint256,address)", [7, "0x" + "11" * 20]), "zkml imo show"),
     ],
 )
 def test_translate__nothing_to_take__says_where_money_comes_from(data, word):

@@ -13,7 +13,7 @@ from zkml.adapters.programs import find_node, find_node_modules
 from zkml.errors import ToolchainError
 
 SOLC_VERSION = "0.8.37"
-NPM_IMPORTS = ("@openzeppelin/", "erc6551/", "ethr-did-registry/")
+NPM_IMPORTS = ("@openzeppelin/", "@uniswap/", "erc6551/", "ethr-did-registry/")
 """How import paths begin that lead into npm's packages."""
 LAUNCHER = Path(__file__).with_name("solc")
 

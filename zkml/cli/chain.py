@@ -6,7 +6,8 @@ from typing import Any
 import click
 
 from zkml.cli.identifiers import parse_address
-from zkml.cli.options import Session, local_command, sending_command
+from zkml.cli.options import Session, chain_command, local_command, sending_command
+from zkml.errors import ConfigError
 
 
 @click.group("chain")
@@ -54,8 +55,43 @@ def down(session: Session) -> None:
     session.console.result({"stopped": stopped}, "stopped" if stopped else "no node was running")
 
 
+@command.command("pass-time")
+@click.argument("span", required=False)
+@click.option("--until", type=click.IntRange(min=1), metavar="SECONDS", help="A chain time, instead of SPAN.")
+@chain_command
+def pass_time(session: Session, span: str | None, until: int | None) -> None:
+    """Move a local chain's clock on by SPAN, such as 30d, 12h or 90s. Prints the new chain time.
+
+    Local chains only: deadlines of weeks can be tried there in one sitting. Time never goes back.
+
+    Example: zkml chain pass-time 30d
+    """
+    from zkml.adapters.evm.timetravel import pass_time as let_pass
+    from zkml.cli.imo_times import describe_time, parse_span
+    from zkml.wiring import open_chain
+
+    if (span is None) is (until is None):
+        raise ConfigError("expected a span or --until", hint="zkml chain pass-time 30d")
+    seconds = 0 if span is None else parse_span(span, "time to pass")
+    with open_chain(session.settings, session.home) as chain:
+        if not chain.is_local:
+            raise ConfigError(
+                f"expected a local chain, found chain {chain.chain_id} at {chain.endpoint}",
+                hint="wait until the time has passed",
+            )
+        before = chain.block("latest").timestamp
+        wanted = seconds if until is None else until - before
+        now = let_pass(chain, wanted) if wanted > 0 else before
+    session.console.result({"timestamp": now, "text": describe_time(now)}, describe_time(now))
+
+
 @command.command()
 @click.option("--token", help="Address of the payment token; a worthless one is deployed on local chains.")
+@click.option(
+    "--pools",
+    metavar="ADDRESS",
+    help="A factory of Uniswap v2, for trading shares; one is deployed.",
+)
 @click.option("--replace", is_flag=True, help="Deploy anew where the recorded contracts are gone.")
 @click.option("--administrator", metavar="ADDRESS", help="Proposes changes to the timelock [the deployer].")
 @click.option("--guardian", metavar="ADDRESS", help="Tombstones circuits without delay [the deployer].")
@@ -74,6 +110,7 @@ def down(session: Session) -> None:
 def deploy(
     session: Session,
     token: str | None,
+    pools: str | None,
     replace: bool,
     administrator: str | None,
     guardian: str | None,
@@ -103,7 +140,7 @@ def deploy(
     account = funding_account(session.settings, session.home, chain, os.environ)
     protocol = _protocol(chain, account, checked, platform)
     if dry_run:
-        session.console.result(*_plan(session, chain, account, token, protocol))
+        session.console.result(*_plan(session, chain, account, protocol, {"token": token, "pools": pools}))
         return
     with session.console.progress() as progress:
         deployment = deploy_core(
@@ -112,6 +149,7 @@ def deploy(
             folder=session.home.deployments,
             protocol=protocol,
             token=token,
+            pools=pools,
             replace=replace,
             progress=progress,
         )
@@ -171,7 +209,7 @@ def _local_roles(session: Session, market: Any, deployer: Any) -> dict[str, str]
 
 
 def _plan(
-    session: Session, chain: Any, account: Any, token: str | None, protocol: Any
+    session: Session, chain: Any, account: Any, protocol: Any, given: dict[str, str | None]
 ) -> tuple[dict[str, Any], str]:
     """Say which contracts would be deployed; the first can be simulated, the others need addresses."""
     from verifier_contracts.artifacts import load_artifact
@@ -183,7 +221,7 @@ def _plan(
     from zkml.cli.plans import describe_plan
 
     path = deployment_path(session.home.deployments, chain)
-    names = [artifact for name, artifact in DEPLOYMENT_ORDER if name != "token" or token is None]
+    names = [artifact for name, artifact in DEPLOYMENT_ORDER if given.get(name) is None]
     terms = protocol or default_protocol_terms(account.address, is_local=chain.is_local)
     nobody = "0x" + "00" * 20
     arguments = (terms.timelock_delay_seconds, [terms.administrator], [nobody], nobody)

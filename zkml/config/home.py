@@ -16,6 +16,21 @@ class Home:
         return self.root / "artifacts"
 
     @property
+    def sealed(self) -> Path:
+        """Records of encrypted artifacts by key commitment; they travel with the artifacts."""
+        return self.artifacts / "sealed"
+
+    @property
+    def artifact_keys(self) -> Path:
+        """Keys of encrypted artifacts until they are revealed, mode 0700; a lost one loses its bond."""
+        return self.root / "artifact-keys"
+
+    @property
+    def sealing(self) -> Path:
+        """Files that are being encrypted, mode 0700."""
+        return self.root / "sealing"
+
+    @property
     def bundles(self) -> Path:
         """Circuit bundles by name."""
         return self.root / "bundles"

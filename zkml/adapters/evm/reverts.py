@@ -47,6 +47,8 @@ _STANDARD = {
     "ReentrancyGuardReentrantCall()": (),
 }
 
+_WORD_BYTES = 32
+
 _HINTS = {
     "ERC20InsufficientBalance": "fund the account with the payment token",
     "ERC20InsufficientAllowance": "approve the contract to take the payment token first",
@@ -143,12 +145,19 @@ def _show(value: Any) -> str:
     if isinstance(value, DecodedRevert):
         return value.describe()
     if isinstance(value, bytes):
-        text = "0x" + value.hex()
+        text = _label(value) or "0x" + value.hex()
     elif isinstance(value, tuple):
         text = f"({', '.join(_show(item) for item in value)})"
     else:
         text = repr(value) if isinstance(value, str) and not value.startswith("0x") else str(value)
     return text if len(text) <= _SHOWN_CHARACTERS else text[: _SHOWN_CHARACTERS - 3] + "..."
+
+
+def _label(value: bytes) -> str:
+    """Return a name that a contract wrote into a word, in quotes; empty for all other bytes."""
+    name = value.rstrip(b"\0")
+    is_name = len(value) == _WORD_BYTES and len(name) > 1 and name.isascii() and name.decode().isprintable()
+    return repr(name.decode()) if is_name else ""
 
 
 STANDARD_REVERTS = RevertDecoder()

@@ -13,7 +13,7 @@ from eth_account.signers.local import LocalAccount
 
 from zkml.adapters.evm import answers
 from zkml.adapters.evm.answers import TransactionReceipt
-from zkml.adapters.evm.gas import estimate_gas, fee_fields
+from zkml.adapters.evm.gas import MAX_TRANSACTION_GAS, estimate_gas, fee_fields
 from zkml.adapters.evm.reverts import STANDARD_REVERTS, RevertDecoder
 from zkml.adapters.evm.rpc import Chain, call_fields
 from zkml.errors import ChainError, RevertedError, RpcError, TransactionTimeoutError
@@ -36,6 +36,7 @@ class Call:
         arguments: decoded, for people.
         reverts: knows the errors that the contract may raise.
         value_wei: ether to send along.
+        spare_gas: besides what a node estimates: for what costs more in a later second than in the head's.
     """
 
     target: str | None
@@ -44,6 +45,7 @@ class Call:
     arguments: Mapping[str, Any] = field(default_factory=dict)
     reverts: RevertDecoder = STANDARD_REVERTS
     value_wei: int = 0
+    spare_gas: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,10 +101,16 @@ def simulate(chain: Chain, call: Call, sender: str) -> bytes:
 def dry_run(chain: Chain, call: Call, sender: str) -> DryRun:
     """Simulate a call and say what it would cost; raises as `simulate` does."""
     simulate(chain, call, sender)
-    gas = estimate_gas(chain, call_fields(call.target, call.data, sender), call.what, call.reverts)
+    gas = _estimate(chain, call, sender)
     price = fee_fields(chain)
     price_wei = price.get("maxFeePerGas") or price["gasPrice"]
     return DryRun(call.target, call.data, gas, gas * price_wei, call.what, call.arguments)
+
+
+def _estimate(chain: Chain, call: Call, sender: str) -> int:
+    fields = call_fields(call.target, call.data, sender)
+    found = estimate_gas(chain, fields, call.what, call.reverts)
+    return min(found + call.spare_gas, MAX_TRANSACTION_GAS)
 
 
 def sign(
@@ -132,8 +140,7 @@ def sign(
     """
     if gas is None:
         simulate(chain, call, account.address)
-        fields_of_call = call_fields(call.target, call.data, account.address)
-        gas = estimate_gas(chain, fields_of_call, call.what, call.reverts)
+        gas = _estimate(chain, call, account.address)
     fields: dict[str, Any] = {
         "chainId": chain.chain_id,
         "nonce": chain.nonce(account.address) if nonce is None else nonce,

@@ -67,13 +67,18 @@ class HttpStream:
 
     def read(self) -> HttpAnswer:
         """Read the whole body."""
-        return HttpAnswer(self.status, self.headers, b"".join(self._chunks()))
+        return HttpAnswer(self.status, self.headers, b"".join(self.chunks()))
 
     def events(self) -> Iterator[ServerEvent]:
         """Yield the body as server-sent events."""
-        yield from read_events(self._chunks(), max_event_bytes=self._limits.max_bytes)
+        yield from read_events(self.chunks(), max_event_bytes=self._limits.max_bytes)
 
-    def _chunks(self) -> Iterator[bytes]:
+    def chunks(self) -> Iterator[bytes]:
+        """Yield the body as it comes.
+
+        Raises:
+            ServiceUnreachableError: it breaks off, or is larger than the limit.
+        """
         size = 0
         with _explained(self._where, self._limits.total_seconds):
             # As it comes: gathered into large pieces, the events of a stream would wait for its end.
@@ -133,6 +138,14 @@ class HttpClient:
                 if attempt >= limits.attempts or not error.context.get("transient"):
                     raise
                 time.sleep(_PAUSE_SECONDS * attempt)
+
+    @contextlib.contextmanager
+    def get_stream(
+        self, path: str, headers: Mapping[str, str], *, total_seconds: float
+    ) -> Iterator[HttpStream]:
+        """Ask for a path once and give the answer as it comes; raises as `get` does."""
+        with self._exchange("GET", path, b"", headers, self._limits(None, total_seconds)) as stream:
+            yield stream
 
     def post(
         self,

@@ -30,7 +30,7 @@ def load_key_file(path: Path, *, password_file: Path | None = None) -> LocalAcco
     Raises:
         KeyFileError: missing, readable by others, of another form, or the password is wrong.
     """
-    text = _read_secret(path)
+    text = read_secret(path)
     if text.lstrip().startswith("{"):
         return _decrypt(path, text, password_file)
     return _account_from(text, f"key file {path}")
@@ -83,7 +83,12 @@ def load_or_create_key_file(path: Path) -> LocalAccount:
     return load_key_file(path) if path.exists() else create_key_file(path)
 
 
-def _read_secret(path: Path) -> str:
+def read_secret(path: Path) -> str:
+    """Return the text of a file that only its owner may read.
+
+    Raises:
+        KeyFileError: missing, readable by others, no text, or too large.
+    """
     try:
         with path.open("rb") as file:
             mode = os.fstat(file.fileno()).st_mode
@@ -136,7 +141,7 @@ def _decrypt(path: Path, text: str, password_file: Path | None) -> LocalAccount:
             f"expected a password file for the encrypted keystore {path}, found none configured",
             hint="put the password into a file of mode 0600 and name it in the configuration",
         )
-    password = _read_secret(password_file).split("\n", 1)[0].rstrip("\r")
+    password = read_secret(password_file).split("\n", 1)[0].rstrip("\r")
     try:
         keystore = parse_object(text.encode(), where=str(path))
         account: LocalAccount = Account.from_key(Account.decrypt(json.dumps(keystore), password))

@@ -16,6 +16,11 @@ from zkml.core.cid import CHUNK_BYTES, Cid, cid_of_chunks, parse_cid
 from zkml.errors import ArtifactNotFoundError, DigestMismatchError, FormatError, StorageError
 
 
+def object_name(cid: Cid) -> str:
+    """Return the name of a file below a store's root, which a copy of the store has it by as well."""
+    return f"objects/{cid[-2:]}/{cid}"
+
+
 class DirectoryStore:
     """Implements `zkml.core.ports.store.ArtifactStore` on one directory."""
 
@@ -84,8 +89,7 @@ class DirectoryStore:
         return self._path(cid).is_file()
 
     def _path(self, cid: Cid) -> Path:
-        text = parse_cid(cid)
-        return self._objects / text[-2:] / text
+        return self._objects.parent / object_name(parse_cid(cid))
 
     def _put(self, pieces: Iterable[bytes]) -> Cid:
         try:

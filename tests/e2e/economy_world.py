@@ -1,6 +1,6 @@
 """Three models that are kin, published with real proofs on a real node, and the people who trade in them.
 
-All three have one architecture and committed weights: one verifying key, one pin of the shared verifier.
+All have one architecture and committed weights: one verifying key, one pin of the shared verifier.
 """
 
 import copy
@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import torch
+from built_once import built_once
 from economy_model import Rules
 from eth_account import Account
 from eth_account.signers.local import LocalAccount
@@ -23,14 +24,15 @@ from circuits.srs import SrsStore
 from circuits.systems import open_system
 from registry.lineage import Parent
 from verifier_contracts.deploy import deploy_core
-from verifier_contracts.terms import JobTerms, PlatformTerms, default_protocol_terms
+from verifier_contracts.terms import JobTerms, OfferingRules, PlatformTerms, default_protocol_terms
 from zkml import wiring
 from zkml.adapters.evm.anvil import Anvil
 from zkml.adapters.evm.rpc import Chain
 from zkml.adapters.keys.dev_keys import dev_account
 from zkml.config.home import Home
+from zkml.core.artifact_encryption import ArtifactKey
 from zkml.core.digests import keccak256
-from zkml.core.identifiers import DerivativeTerms, FeeTerms
+from zkml.core.identifiers import ZERO32, DerivativeTerms, FeeTerms
 from zkml.core.records import from_hex
 from zkml.export.torch_module import export_module
 from zkml.publish.listing import Listing
@@ -58,6 +60,36 @@ FEES = {
     "merge": FeeTerms(model_fee=777_781, min_model_fee=50_021),
 }
 PARENTS = {"root": {}, "tuned": {"root": 200_000}, "merge": {"root": 100_000, "tuned": 250_000}}
+
+
+@dataclass(frozen=True)
+class Cast:
+    """Who takes part, and with which models.
+
+    Attributes:
+        owners: by model, parents first.
+        parents: by model, with rates in millionths.
+        fees: by model.
+        purses: what people have, in the token's smallest unit.
+        people: everybody.
+        provers: have a purse and stake.
+        requesters: have a purse and let the ledger take it.
+        keys: of the models that are closed, what opens their artifact.
+        batch_of: the model that has a circuit for two inputs, too.
+    """
+
+    owners: dict[str, str]
+    parents: dict[str, dict[str, int]]
+    fees: dict[str, FeeTerms]
+    purses: dict[str, int]
+    people: tuple[str, ...]
+    provers: tuple[str, ...] = PROVERS
+    requesters: tuple[str, ...] = REQUESTERS
+    keys: dict[str, ArtifactKey] = field(default_factory=dict)
+    batch_of: str = ""
+
+
+ECONOMY = Cast(OWNERS, PARENTS, FEES, PURSES, PEOPLE, batch_of="root")
 
 SAMPLES = torch.rand(64, 4, generator=torch.Generator().manual_seed(1)) * 2 - 1
 Proved = tuple[bytes, bytes, bytes]
@@ -122,81 +154,104 @@ class World:
 
     def prove(self, model: str, sample: int) -> Proved:
         """Prove what a model makes of a sample."""
-        return self._prove(model, self.packed(sample))
+        return self.prove_packed(model, self.packed(sample))
 
     def prove_two(self, samples: tuple[int, int]) -> Proved:
         """Prove what the root makes of two samples at once."""
         packed = [self.packed(sample) for sample in samples]
-        return self._prove("batch", pack_batch(self.bundles["batch"].manifest, packed))
+        return self.prove_packed("batch", pack_batch(self.bundles["batch"].manifest, packed))
 
-    def _prove(self, bundle: str, packed: bytes) -> Proved:
+    def prove_packed(self, bundle: str, packed: bytes) -> Proved:
+        """Prove what a bundle makes of a packed input."""
         made = prove_input(self.bundles[bundle], self.system, packed, self.home.root / "witness.json")
         return packed, from_hex(made.output), from_hex(made.proof)
 
 
-def _compile(folder: Path, system: ProofSystem) -> dict[str, Bundle]:
-    srs, bundles = SrsStore(folder / "srs"), {}
-    # Loose, so that all three are calibrated alike wherever they were trained, and share their key.
-    budget = ErrorBudget(relative_error=0.1, min_argmax_agreement=0.9)
-    for name, net in train_models().items():
-        onnx = folder / f"{name}.onnx"
-        export_module(net, SAMPLES[:1], onnx, name=name)
-        wanted = CompileRequest(
-            name,
-            onnx,
-            SAMPLES.numpy(),
-            folder / name,
-            srs,
-            domain=(-1.0, 1.0),
-            budget=budget,
-            weights="committed",
-        )
-        bundles[name] = system.compile(wanted)
-    bundles["batch"] = system.compile_batch(bundles["root"], 2, folder / "batch", srs)
-    return bundles
+def compile_model(folder: Path, name: str, net: nn.Module) -> Bundle:
+    """Compile a model for one input; all of this architecture share their key."""
+    onnx = folder / f"{name}.onnx"
+    export_module(net, SAMPLES[:1], onnx, name=name)
+    wanted = CompileRequest(
+        name,
+        onnx,
+        SAMPLES.numpy(),
+        folder / name,
+        SrsStore(folder / "srs"),
+        domain=(-1.0, 1.0),
+        # Loose, so that all are calibrated alike wherever they were trained.
+        budget=ErrorBudget(relative_error=0.1, min_argmax_agreement=0.9),
+        weights="committed",
+    )
+    return open_system("ezkl").compile(wanted)
 
 
-def _publish(world: World, model: str) -> Publication:
+def _compile_kin(folder: Path) -> list[str]:
+    bundles = {name: compile_model(folder, name, net) for name, net in train_models().items()}
+    open_system("ezkl").compile_batch(bundles["root"], 2, folder / "batch", SrsStore(folder / "srs"))
+    return [*bundles, "batch"]
+
+
+def kin_bundles() -> dict[str, Bundle]:
+    """Return the three models and the root's batch, compiled once in a test run."""
+    folder, names = built_once("kin", _compile_kin)
+    return {name: Bundle.open(folder / name) for name in names}
+
+
+def _publish(world: World, model: str, cast: Cast) -> Publication:
     listing = Listing(
-        fees=FEES[model],
+        key_commitment=cast.keys[model].commitment if model in cast.keys else ZERO32,
+        fees=cast.fees[model],
         derivatives=DerivativeTerms(min_rate_ppm=100_000, min_model_fee=50_021),
-        parents=tuple(Parent(world.model_id(name), rate) for name, rate in PARENTS[model].items()),
-        max_total_ppm=sum(PARENTS[model].values()),
+        parents=tuple(Parent(world.model_id(name), rate) for name, rate in cast.parents[model].items()),
+        max_total_ppm=sum(cast.parents[model].values()),
         verifier="shared",
     )
     return publish(
         world.market,
-        world.keys[OWNERS[model]],
+        world.keys[cast.owners[model]],
         world.bundles[model],
         world.system,
         wiring.open_store(world.home),
         cache_dir=world.home.verifiers,
         scratch=world.home.root / "scratch",
         listing=listing,
-        batches=[world.bundles["batch"]] if model == "root" else [],
+        batches=[world.bundles["batch"]] if model == cast.batch_of else [],
     )
 
 
-def _fund(world: World) -> None:
-    """Give provers and requesters their purses; provers stake, requesters let the ledger take all."""
+def _fund(world: World, cast: Cast) -> None:
+    """Give people their purses; provers stake, requesters let the ledger take all."""
     market, deployer = world.market, dev_account(world.market.chain.chain_id)
-    for name, units in PURSES.items():
+    for name, units in cast.purses.items():
         market.token.mint(deployer, world.address(name), units)
-    for name in REQUESTERS:
-        market.token.approve(world.keys[name], market.ledger.address, PURSES[name])
+    for name in cast.requesters:
+        market.token.approve(world.keys[name], market.ledger.address, cast.purses[name])
     system_id = world.published["root"].circuit.spec.proof_system_id
-    for name in PROVERS:
+    for name in cast.provers:
         market.token.approve(world.keys[name], market.provers.address, STAKE)
         market.provers.register(world.keys[name], "", [system_id])
         market.provers.stake(world.keys[name], STAKE)
 
 
 @contextmanager
-def open_world(folder: Path) -> Iterator[World]:
-    """Build everything below `folder`, on a node that stops with the context."""
+def open_world(
+    folder: Path,
+    cast: Cast = ECONOMY,
+    *,
+    more_bundles: dict[str, Bundle] | None = None,
+    rules: OfferingRules | None = None,
+) -> Iterator[World]:
+    """Build everything below `folder`, on a node that stops with the context.
+
+    Args:
+        folder: becomes a home.
+        cast: who takes part.
+        more_bundles: of models beyond the three.
+        rules: of offerings; the chain's defaults when None.
+    """
     home, system = Home(folder), open_system("ezkl")
-    bundles = _compile(folder, system)
-    keys = {name: Account.from_key(keccak256(name.encode())) for name in PEOPLE}
+    bundles = kin_bundles() | (more_bundles or {})
+    keys = {name: Account.from_key(keccak256(name.encode())) for name in cast.people}
     with Anvil.start(home.chain) as node, Chain(node.endpoint) as chain:
         for account in keys.values():
             chain.send_once("anvil_setBalance", [account.address, hex(10**20)])
@@ -214,9 +269,11 @@ def open_world(folder: Path) -> Iterator[World]:
             bonus_ppm=RULES.bonus_ppm,
             treasury_ppm=RULES.treasury_ppm,
         )
-        deployed = deploy_core(chain, deployer, folder=home.deployments, terms=terms, protocol=protocol)
+        deployed = deploy_core(
+            chain, deployer, folder=home.deployments, terms=terms, protocol=protocol, rules=rules
+        )
         world = World(home, wiring.bind(chain, deployed), system, bundles, keys=keys)
-        for model in OWNERS:
-            world.published[model] = _publish(world, model)
-        _fund(world)
+        for model in cast.owners:
+            world.published[model] = _publish(world, model, cast)
+        _fund(world, cast)
         yield world

@@ -15,7 +15,14 @@ import pytest
 pytestmark = pytest.mark.e2e
 
 ROOT = Path(__file__).parents[2]
-PAGES = ("docs/publisher.md", "docs/client.md", "docs/prover.md", "docs/auditor.md", "README.md")
+PAGES = (
+    "docs/publisher.md",
+    "docs/client.md",
+    "docs/prover.md",
+    "docs/offerings.md",
+    "docs/auditor.md",
+    "README.md",
+)
 BIN = Path(sys.executable).parent
 TIMEOUT_SECONDS = 900
 # `make` needs the network, and the tour has tests of its own.

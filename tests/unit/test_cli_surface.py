@@ -60,6 +60,8 @@ def test_nouns__as_designed():
         "tab",
         "prover",
         "revenue",
+        "imo",
+        "steward",
         "audit",
         "config",
     ]

@@ -19,8 +19,10 @@ import pytest
 from verifier_contracts.terms import (
     DAY_SECONDS,
     JobTerms,
+    OfferingRules,
     ProtocolTerms,
     default_job_terms,
+    default_offering_rules,
     default_protocol_terms,
 )
 from zkml import errors
@@ -28,6 +30,8 @@ from zkml.cli.main import command_tree
 from zkml.config.load import OTHER_VARIABLES, known_keys, variable_of
 from zkml.config.settings import SECTIONS
 from zkml.core.identifiers import VerifierClass
+from zkml.core.offering_machine import DefaultCause, OfferingStatus
+from zkml.core.offering_suggestion import WEIGHTS_PPM, SuggestionInput
 
 ROOT = Path(__file__).parents[2]
 PAGES = (ROOT / "README.md", ROOT / "CHANGELOG.md", *sorted((ROOT / "docs").glob("*.md")))
@@ -366,6 +370,35 @@ def test_numbers__of_the_contracts__are_their_constants(name, told):
     values = constants()[name]
     table = (ROOT / "docs" / "contracts.md").read_text().partition("## Numbers")[2].partition("\n## ")[0]
     assert any(told.format(f"{value:,}") in table for value in values), values
+
+
+def test_statuses__of_the_offerings_page__are_the_machines():
+    """The page for people with money in an offering tells every status, and every cause of a default."""
+    page = (ROOT / "docs" / "offerings.md").read_text()
+    table = page.partition("## Statuses")[2].partition("\n## ")[0]
+    told = re.findall(r"^\| ([A-Z_]+) \|", table, re.MULTILINE)
+    assert told == [status.name for status in OfferingStatus if status is not OfferingStatus.NONE]
+    ends = page.partition("**What your money depends on:**")[2].partition("\n## ")[0]
+    assert set(re.findall(r"\(([A-Z]+)\)", ends)) == {cause.name for cause in DefaultCause} - {"NONE"}
+
+
+def test_numbers__of_the_offerings_page__are_the_defaults():
+    """Every default of a deployment's offerings that the page tells is the one that a deployment gets."""
+    page = " ".join((ROOT / "docs" / "offerings.md").read_text().split())
+    rules, local = OfferingRules(), default_offering_rules(is_local=True)
+    token, percent, weights = 10**6, 10_000, WEIGHTS_PPM
+    for told in (
+        f"Challenge time is {rules.challenge_seconds // DAY_SECONDS} days and grace {rules.grace_seconds // DAY_SECONDS};",
+        f"on local chains {local.challenge_seconds} and {local.grace_seconds} seconds.",
+        f"at least {int(rules.min_bond) // token} token and {rules.bond_ppm // percent} % of the raise",
+        f"at least {rules.min_seed_ppm // percent} %; at least {rules.min_lp_lock_seconds // DAY_SECONDS} days",
+        f"| at least {rules.min_vesting_seconds // DAY_SECONDS} days |",
+        f"income so far ({weights[SuggestionInput.DEMAND] // percent} %)",
+        f"comparable models ({weights[SuggestionInput.COMPARABLES] // percent} %)",
+        f"earlier releases ({weights[SuggestionInput.RECORD] // percent} %",
+    ):
+        assert told in page, told
+    assert rules.accepted_classes == 1 << VerifierClass.CEREMONY
 
 
 def test_policy_codes__of_the_prover_page__are_the_nodes():

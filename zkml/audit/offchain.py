@@ -9,6 +9,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 from circuits.bundle import MANIFEST_NAME, MAX_MANIFEST_BYTES, VERIFYING_ROLES, Bundle
+from circuits.srs import SrsStore
+from circuits.srs_file import identify_srs
 from circuits.verifier_source import shared_key
 from verifier_contracts.deployed_verifier import DeployedVerifier
 from verifier_contracts.shared_key import SharedKey
@@ -30,6 +32,7 @@ from zkml.errors import (
     EvidenceUnavailableError,
     FormatError,
     ManifestError,
+    SrsError,
     StorageError,
     VerifierMismatchError,
 )
@@ -207,6 +210,28 @@ def gather_bundle(data: bytes, manifest: BundleManifest, store: ArtifactStore, d
         raise StorageError(f"expected to write a manifest, found {error.strerror} at {directory}") from error
     except (ManifestError, DigestMismatchError) as error:
         raise BindingError(error.message) from error
+
+
+def find_srs(manifest: BundleManifest, store: ArtifactStore, srs: SrsStore) -> Path:
+    """Return the SRS that a circuit's key was made with: a ceremony's, or one that came with the files.
+
+    Raises:
+        EvidenceUnavailableError: it is neither among the SRS files nor in the store.
+        BindingError: what the manifest names is another SRS than it says.
+    """
+    entry = manifest.files["srs"]
+    try:
+        return srs.stored(manifest.srs)
+    except SrsError as error:
+        missing = error
+    try:
+        path = store.path_of(parse_cid(entry.cid))
+        found = identify_srs(path)
+    except (ArtifactNotFoundError, DigestMismatchError, SrsError) as error:
+        raise EvidenceUnavailableError(missing.message, hint=missing.hint, cid=entry.cid) from error
+    if found != manifest.srs:
+        raise BindingError(f"expected the SRS {manifest.srs.name}, found {found.name} as {entry.cid}")
+    return path
 
 
 def _verify_sibling(manifest: BundleManifest, base: BundleManifest) -> None:

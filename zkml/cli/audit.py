@@ -56,7 +56,7 @@ def job(session: Session, job: str, rebuild: bool, bundle: Path | None) -> None:
         open_store(session.home),
         AuditPolicy.from_settings(session.settings.chain),
         verify=verify_proof,
-        rebuild=_rebuild_with(session) if rebuild else None,
+        rebuild=rebuild_with(session) if rebuild else None,
         own_bundle=bundle,
     )
     session.console.result(report.as_json(), report.as_text())
@@ -93,7 +93,7 @@ def request(session: Session, request: str, rebuild: bool, bundle: Path | None) 
         AuditPolicy.from_settings(session.settings.chain),
         own=own,
         verify=verify_proof,
-        rebuild=_rebuild_with(session) if rebuild else None,
+        rebuild=rebuild_with(session) if rebuild else None,
         own_bundle=bundle,
     )
     session.console.result(report.as_json(), report.as_text())
@@ -115,7 +115,8 @@ def _read_request(market: "Market", text: str) -> "tuple[bytes, Signed | None]":
     return market.tabs.digest_of(signed), Signed(signed, from_hex(record.signature))
 
 
-def _rebuild_with(session: Session) -> "VerifierSource":
+def rebuild_with(session: Session) -> "VerifierSource":
+    """Return what makes a bundle's verifier anew, with the compiled ones of this home."""
     from zkml.publish.verifiers import make_verifier
 
     def rebuild(bundle: "Bundle", kind: "VerifierChoice") -> "ExpectedVerifier":
@@ -164,7 +165,7 @@ def circuit(
         Contracts.of(market.deployment),
         bundle,
         rebuild_key=verify_keys,
-        rebuild_verifier=_rebuild_with(session),
+        rebuild_verifier=rebuild_with(session),
     )
     data = json.dumps(report.as_json(), indent=2).encode() + b"\n"
     if report_file is not None and not dry_run:

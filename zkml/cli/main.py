@@ -35,6 +35,8 @@ NOUNS = {
     "tab": ("zkml.cli.tab", "Prepay a prover and sign requests."),
     "prover": ("zkml.cli.prover", "Run a prover node and see to its stake."),
     "revenue": ("zkml.cli.revenue", "Show what models earn and claim it."),
+    "imo": ("zkml.cli.imo", "Offer a model's shares, buy them, release them."),
+    "steward": ("zkml.cli.steward", "Show and vote on what holders decide about a model."),
     "audit": ("zkml.cli.audit", "Check a job, a request, a proof or a circuit."),
     "config": ("zkml.cli.config", "Show and check the settings."),
 }

@@ -1,4 +1,4 @@
-"""`zkml model`: a torch module or an ONNX file in, a checked ONNX model out."""
+"""`zkml model`: a torch module or an ONNX file in, a checked ONNX model out; and what was sold, opened."""
 
 from pathlib import Path
 from typing import Any
@@ -6,16 +6,22 @@ from typing import Any
 import click
 
 from zkml.cli.inputs import call_reference
+from zkml.cli.model_fetch import fetch
+from zkml.cli.model_open import open_
 from zkml.cli.options import Session, local_command
 from zkml.errors import ConfigError, ModelError
 
 
 @click.group("model")
 def command() -> None:
-    """Export and check ONNX models.
+    """Export and check ONNX models; fetch and open those that are sold encrypted.
 
     Example: zkml model check model.onnx
     """
+
+
+command.add_command(fetch)
+command.add_command(open_)
 
 
 def _parse_shape(text: str) -> tuple[int, ...]:

@@ -29,31 +29,49 @@ def command() -> None:
     type=click.Path(path_type=Path),
     help="A bundle that proves several inputs of the model at once; up to three times.",
 )
+@click.option(
+    "--seal",
+    "is_sealed",
+    is_flag=True,
+    help="Encrypt the ONNX file to be sold, and close the model; its key is kept in the home.",
+)
 @listing_options
 @sending_command
 def register(
-    session: Session, bundle: Path, batches: tuple[Path, ...], flags: ListingFlags, dry_run: bool
+    session: Session,
+    bundle: Path,
+    batches: tuple[Path, ...],
+    is_sealed: bool,
+    flags: ListingFlags,
+    dry_run: bool,
 ) -> None:
     """Publish a circuit bundle: verifier, registration and genesis proof. Prints the model's id.
 
-    Interrupted, it goes on where it stopped; done, it does nothing twice.
+    Interrupted, it goes on where it stopped; done, it does nothing twice. With --seal the model can be
+    offered later (`zkml imo open`): back the key up, for without it the offering's bond is lost.
 
     Example: zkml registry register bundles/digits --model-fee 0.5
     """
     from circuits.bundle import Bundle
     from zkml.cli.circuit import open_proving_system
+    from zkml.cli.sealing import Sealing
     from zkml.publish.publication import publish
     from zkml.wiring import open_store
 
+    if is_sealed and flags.closed:
+        raise click.UsageError("--seal makes a key of its own: leave --closed out")
     opened = Bundle.open(bundle)
     others = [Bundle.open(path) for path in batches]
     market = open_market_of(session)
     listing = read_listing(flags, market.token)
     account = account_of(session, "publisher", market)
+    sealing = Sealing.of(session, market, account.address, opened) if is_sealed else None
     if dry_run:
-        session.console.result(*_plan(session, market, account, opened, others, listing))
+        session.console.result(*_plan(session, market, account, opened, others, listing, sealing))
         return
     system = open_proving_system(session, opened.manifest.system)
+    if sealing is not None:
+        listing = sealing.seal(session, listing)
     with session.console.progress() as progress:
         published = publish(
             market,
@@ -80,17 +98,20 @@ def register(
         "registered_now": published.is_new,
         "genesis_transaction": published.genesis_transaction,
         "genesis_transactions": list(published.genesis_transactions),
+        "sealed": None if sealing is None else sealing.as_json(),
     }
     session.console.result(value, model)
 
 
 def _plan(
-    session: Session, market: Any, account: Any, bundle: Any, batches: list[Any], listing: Any
+    session: Session, market: Any, account: Any, bundle: Any, batches: list[Any], listing: Any, sealing: Any
 ) -> tuple[dict[str, Any], str]:
     from zkml.cli.model_description import describe_terms, text_of
     from zkml.cli.plans import describe_plan
     from zkml.publish.plan import plan_publication
 
+    if sealing is not None:
+        listing = sealing.planned(listing)
     planned, pending = plan_publication(
         market,
         account.address,
@@ -100,6 +121,7 @@ def _plan(
         batches=batches,
     )
     value, text = describe_plan(planned)
+    pending = [*([] if sealing is None else sealing.steps()), *pending]
     value["then"] = list(pending)
     value["asked_for"] = {
         "name": bundle.manifest.name,

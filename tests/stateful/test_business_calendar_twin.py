@@ -1,12 +1,19 @@
-"""The calendar's contract and its Python twin, held equal in an EVM of this process."""
+"""The calendar's contract, its Python twin and the time zone database, held equal in an EVM of this process."""
 
 import random
+import sys
 from datetime import date
+from pathlib import Path
 
 import pyrevm
 import pytest
 
+sys.path.insert(0, str(Path(__file__).parents[1] / "property"))
+
+import test_core_business_calendar as database
+
 from verifier_contracts.artifacts import load_artifact
+from verifier_contracts.compiler import compile_sources
 from verifier_contracts.deploy_contract import creation_code
 from verifier_contracts.terms import PlatformTerms
 from zkml.adapters.evm import abi
@@ -21,6 +28,28 @@ EPOCH = date(1970, 1, 1)
 def number_of(year, month, day):
     return (date(year, month, day) - EPOCH).days
 
+
+# Asks the calendar for many moments in one call; a call for each would take minutes.
+MANY = """// SPDX-License-Identifier: Apache-2.0
+pragma solidity 0.8.37;
+
+contract Many {
+    function unlockAt(address calendar, uint256 counted, uint256[] calldata moments)
+        external
+        view
+        returns (uint256[] memory found)
+    {
+        found = new uint256[](moments.length);
+        for (uint256 i; i < moments.length; ++i) {
+            (bool done, bytes memory data) =
+                calendar.staticcall(abi.encodeWithSignature("unlockAt(uint256,uint256)", moments[i], counted));
+            require(done);
+            found[i] = abi.decode(data, (uint256));
+        }
+    }
+}
+"""
+AT_ONCE = 2_000
 
 KNOWN = [number_of(2024, 7, 4), number_of(2024, 12, 25)]
 
@@ -40,7 +69,7 @@ class Calendar:
 
     def at_time(self, timestamp):
         self._height += 1
-        block = pyrevm.BlockEnv(number=self._height, timestamp=timestamp, gas_limit=60_000_000)
+        block = pyrevm.BlockEnv(number=self._height, timestamp=timestamp, gas_limit=10**12)
         self._evm.set_block_env(block)
 
     def add(self, days):
@@ -50,6 +79,18 @@ class Calendar:
     def unlock_at(self, timestamp, holiday_count):
         (moment,) = self._call("unlockAt", (timestamp, holiday_count), is_static=True)
         return moment
+
+    def unlocks_at(self, timestamps, holiday_count):
+        """Ask for many moments at once."""
+        [many] = compile_sources({"Many.sol": MANY})
+        address = self._evm.deploy(OWNER, many.creation_code)
+        entry = abi.function(many.abi, "unlockAt")
+        for start in range(0, len(timestamps), AT_ONCE):
+            part = timestamps[start : start + AT_ONCE]
+            calldata = abi.encode_call(entry, (self.address, holiday_count, part))
+            data = self._evm.message_call(OWNER, address, calldata=calldata, gas=10**9, is_static=True)
+            (found,) = abi.decode_values(entry.outputs, bytes(data), "unlockAt")
+            yield from zip(part, found, strict=True)
 
     def midnight_of(self, day):
         (moment,) = self._call("midnightOf", (day,), is_static=True)
@@ -103,6 +144,20 @@ def test_unlock_at__76_years__contract_and_twin_agree_to_the_second(calendar):
         for number, moment in enumerate(moments())
         for count, holidays in [tables[number % 4]]
         if calendar.unlock_at(moment, count) != unlock_at(moment, holidays)
+    ]
+    assert not wrong
+
+
+@pytest.mark.parametrize("known", [False, True], ids=["no holidays", "holidays"])
+def test_unlock_at__110000_moments__contract_and_time_zone_database_agree(calendar, known):
+    """The contract itself, at random moments of 76 years, says what the public database does, to the second."""
+    draw, count = random.Random(29 + known), len(calendar.holidays) if known else 0
+    moments = [draw.randrange(database.FIRST, database.LAST) for _ in range(110_000)]
+    holidays = frozenset(calendar.holidays[:count])
+    wrong = [
+        moment
+        for moment, found in calendar.unlocks_at(moments, count)
+        if found != database.expected(moment, holidays)
     ]
     assert not wrong
 

@@ -259,7 +259,8 @@ def _status(offering_id: int, before: OfferingStatus, after: OfferingStatus) -> 
 
 
 def _on_offer(facts: OfferingFacts, holder: str, before: int, after: int) -> Change:
-    return Change(f"whole shares that {holder} offers at {facts.price}", str(before), str(after))
+    subject = f"whole shares of offering {facts.offering_id} that {holder} offers at its price"
+    return Change(subject, str(before), str(after))
 
 
 def _band(terms: OfferingTerms) -> str:

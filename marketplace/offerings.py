@@ -111,6 +111,14 @@ class OfferingsBinding(OfferingsReader):
         arguments = (offering_id, holder, count)
         return self.contract.transact(account, "buyResale", *arguments, on_signed=on_signed)
 
+    def passed_on_in(self, receipt: TransactionReceipt, offering_id: int, buyer: str) -> dict[str, Any]:
+        """Return from whom a transaction took shares over, how many and for what: the event's arguments.
+
+        Raises:
+            BindingError: none of this offering for this buyer.
+        """
+        return self._event(receipt, "SharesPassedOn", {"offeringId": offering_id, "to": buyer})
+
     def reveal(
         self,
         account: LocalAccount,
@@ -179,10 +187,6 @@ class OfferingsBinding(OfferingsReader):
         """
         arguments = (offering_id, packed_output, proof)
         return self.contract.transact(account, "finalize", *arguments, on_signed=on_signed)
-
-    def simulate_finalize(self, sender: str, offering_id: int, packed_output: bytes, proof: bytes) -> None:
-        """Try `finalize` without sending it; raises as it does."""
-        self.contract.simulate(sender, "finalize", offering_id, packed_output, proof)
 
     def declare_default(
         self, account: LocalAccount, offering_id: int, *, on_signed: OnSigned = ignore_signed

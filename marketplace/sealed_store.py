@@ -14,7 +14,7 @@ from zkml.core.artifact_encryption import Artifact
 from zkml.core.cid import Cid, parse_cid
 from zkml.core.ports.store import ArtifactStore
 from zkml.core.progress import Progress, silent
-from zkml.core.records import to_hex
+from zkml.core.records import from_hex, to_hex
 from zkml.core.sealed_records import SealedRecord
 from zkml.errors import ArtifactNotFoundError, DigestMismatchError, FormatError, StorageError
 
@@ -34,7 +34,7 @@ def keep_record(records: Path, record: SealedRecord) -> None:
     Raises:
         StorageError: no space or no permission.
     """
-    path = record_path(records, bytes.fromhex(record.key_commitment.removeprefix("0x")))
+    path = record_path(records, from_hex(record.key_commitment))
     write_atomically(path, record.to_bytes())
 
 

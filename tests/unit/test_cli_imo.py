@@ -71,6 +71,7 @@ def commands_of(facts, now, **more):
         (1_772_963_999, "2026-03-08 09:59:59 UTC (Sun 01:59:59 PST)"),
         (1_772_964_000, "2026-03-08 10:00:00 UTC (Sun 03:00:00 PDT)"),
         (0, "-"),
+        (2**64 - 1, "18446744073709551615"),
     ],
 )
 def test_describe_time__around_a_clock_change__names_hour_and_zone(timestamp, text):

@@ -33,7 +33,7 @@ class _Deal:
         move: as `check_offering` names it.
         purpose: what was asked for, word for word.
         steps: checks what was asked for, and returns the transactions; the last is the purchase.
-        show: prints what a receipt says.
+        describe: returns what a receipt says, as JSON and as text.
     """
 
     session: Session
@@ -43,7 +43,7 @@ class _Deal:
     move: str
     purpose: str
     steps: Callable[[], list[Step]]
-    show: Callable[[Any], None]
+    describe: Callable[[Any], tuple[dict[str, Any], str]]
 
     def make(self, sealed: Path | None, *, unchecked: bool, dry_run: bool) -> None:
         """Buy, or show what buying would do; what an interrupted run bought is not bought again."""
@@ -51,7 +51,7 @@ class _Deal:
         made = None if dry_run else journal.resumed(self.purpose)
         if made is not None:
             self.session.console.note("note: an interrupted run had sent it; nothing was bought again")
-            self.show(made)
+            self._tell(journal, made)
             return
         check_offering(self.market, self.facts, self.move)
         check_settled(self.market, self.facts)
@@ -64,7 +64,12 @@ class _Deal:
         *approvals, move = steps
         rehearsed(self.market, self.account.address, steps)
         send_steps(self.session, self.market, self.account, approvals)
-        self.show(journal.send(self.purpose, move.function, *move.arguments))
+        self._tell(journal, journal.send(self.purpose, move.function, *move.arguments))
+
+    def _tell(self, journal: Any, receipt: Any) -> None:
+        described = self.describe(receipt)
+        journal.told()
+        self.session.console.result(*described)
 
 
 def _journal(session: Session, market: Any, account: Any) -> Any:
@@ -91,8 +96,9 @@ def reserve(
 ) -> None:
     """Reserve and pay for shares of OFFERING (a number, or its model's id), for good.
 
-    Before that, the sealed file is fetched and held against the offering. Interrupted and run again with the
-    same words, it buys nothing twice. A reservation cannot be withdrawn, only passed on: zkml imo resell.
+    Before that, the sealed file is held against the offering; get it with `zkml model fetch`. Interrupted and
+    run again with the same words, it buys nothing twice. A reservation cannot be withdrawn, only passed on:
+    zkml imo resell.
 
     Example: zkml imo reserve 1 --shares 100
     """
@@ -108,7 +114,7 @@ def reserve(
         "reserve",
         purpose,
         steps=lambda: _reserving(market, account.address, facts, asked),
-        show=lambda receipt: _show_reserved(session, market, account.address, facts.offering_id, receipt),
+        describe=lambda receipt: _reserved(market, account.address, facts.offering_id, receipt),
     )
     deal.make(sealed, unchecked=unchecked, dry_run=dry_run)
 
@@ -130,7 +136,7 @@ def _reserving(market: Any, buyer: str, facts: Any, asked: tuple[int, int]) -> l
     return [*payment_approval(market, buyer, taken * facts.price), move]
 
 
-def _show_reserved(session: Session, market: Any, buyer: str, number: int, receipt: Any) -> None:
+def _reserved(market: Any, buyer: str, number: int, receipt: Any) -> tuple[dict[str, Any], str]:
     facts = market.offerings.facts(number)
     count = market.offerings.reserved_in(receipt, number, buyer)
     value = {
@@ -145,7 +151,7 @@ def _show_reserved(session: Session, market: Any, buyer: str, number: int, recei
     text += f", {facts.left} left"
     if facts.unlock_at:
         text += f"\nsold out: locked until {describe_time(facts.unlock_at)}"
-    session.console.result(value, text)
+    return value, text
 
 
 def _holding(market: Any, facts: Any, account: str) -> dict[str, Any]:
@@ -241,7 +247,7 @@ def buy(
         "buy_resale",
         f"buy {count} of {facts.offering_id} from {seller or 'anybody'}",
         steps=lambda: _taking_over(market, facts, account.address, seller, count),
-        show=lambda receipt: _show_bought(session, market, account.address, facts, receipt),
+        describe=lambda receipt: _bought(market, account.address, facts, receipt),
     )
     deal.make(sealed, unchecked=unchecked, dry_run=dry_run)
 
@@ -270,15 +276,15 @@ def _seller(market: Any, facts: Any, buyer: str, count: int) -> str:
     )
 
 
-def _show_bought(session: Session, market: Any, buyer: str, facts: Any, receipt: Any) -> None:
-    (passed,) = market.offerings.contract.events_in(receipt.logs, "SharesPassedOn")
-    count, cost = passed.arguments["count"], market.token.show(passed.arguments["cost"])
+def _bought(market: Any, buyer: str, facts: Any, receipt: Any) -> tuple[dict[str, Any], str]:
+    passed = market.offerings.passed_on_in(receipt, facts.offering_id, buyer)
+    count, cost = passed["count"], market.token.show(passed["cost"])
     value = {
         **_holding(market, facts, buyer),
         "bought": count,
-        "seller": passed.arguments["from"],
+        "seller": passed["from"],
         "cost": cost,
         "transaction": receipt.transaction,
     }
     text = f"{whole_shares(count)} bought of {value['seller']} for {cost}; {value['reservation']} in all"
-    session.console.result(value, text)
+    return value, text

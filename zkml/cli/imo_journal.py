@@ -1,7 +1,8 @@
 """Moves of offerings that must not happen twice: signed transactions, kept before they leave this machine.
 
 A reservation cannot be taken back and looks like any other one, so after an interruption only its hash tells
-whether it was made. Run again with the same words, a command finds it here and buys nothing more.
+whether it was made. Run again with the same words, a command finds it here and buys nothing more: until who
+asked for it is told, it counts as under way, whatever the chain says.
 """
 
 from collections.abc import Iterator
@@ -66,12 +67,13 @@ class MoveJournal:
         self._market = market
         self._contract = contract
         self._account = account
+        self._untold: list[OfferingMove] = []
 
     def resumed(self, purpose: str) -> TransactionReceipt | None:
-        """Finish what interrupted runs left, and return the receipt of the move of this purpose.
+        """Finish what interrupted runs left, and return the receipt of the move of this purpose; see `told`.
 
-        Moves of other purposes are finished, too. None: nothing of this purpose was under way, or it came
-        to nothing and never will.
+        Moves of other purposes are sent as well, and stay for who asks for them. None: nothing of this
+        purpose was under way, or it came to nothing and never will.
 
         Raises:
             ChainError: not mined yet, or a refused one cannot be voided now; see `end_signed`.
@@ -81,8 +83,9 @@ class MoveJournal:
         for record in self._ours():
             ended = end_signed(self._market, record.signed, self._account)
             if isinstance(ended, TransactionReceipt):
-                self._records.finish(record)
-                found = ended if record.purpose == purpose else found
+                if record.purpose == purpose:
+                    self._untold.append(record)
+                    found = ended
             elif ended is not None:
                 self._records.abandon(record, ended)
             else:
@@ -95,7 +98,7 @@ class MoveJournal:
         return found
 
     def send(self, purpose: str, function: str, *arguments: Any) -> TransactionReceipt:
-        """Send a move that is kept from its signature on.
+        """Send a move that is kept from its signature on; see `told`.
 
         Raises:
             StorageError: it cannot be kept; then nothing was sent.
@@ -110,9 +113,20 @@ class MoveJournal:
         receipt: TransactionReceipt = self._contract.transact(
             self._account, function, *arguments, on_signed=keep
         )
-        for record in kept:
-            self._records.finish(record)
+        self._untold += kept
         return receipt
+
+    def told(self) -> None:
+        """Mark what this run sent or resumed as done: from now on the same words make another move.
+
+        To be called once all that is said of a receipt is known: who is told of an error instead runs the
+        command again.
+
+        Raises:
+            StorageError: no permission.
+        """
+        while self._untold:
+            self._records.finish(self._untold.pop())
 
     def _record(self, purpose: str, signed: SignedTransaction) -> OfferingMove:
         chain = self._contract.chain

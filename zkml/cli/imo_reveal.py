@@ -127,10 +127,10 @@ def challenge(session: Session, offering: str, sealed: Path | None, dry_run: boo
 )
 @sending_command
 def default(session: Session, offering: str, reason: str | None, dry_run: bool) -> None:
-    """Declare the default of OFFERING: overdue or tombstoned; or, as its guardian, with --reason.
+    """Declare the default of OFFERING: overdue or tombstoned; or, with --reason, as its guardian.
 
     Raise, held income and bond go to the holders (after a tombstone the bond goes back), and the creator's
-    shares are destroyed.
+    shares are destroyed. A guardian gives its own key: --key-file.
 
     Example: zkml imo default 1
     """

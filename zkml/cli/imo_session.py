@@ -52,9 +52,9 @@ def whole_shares(count: int) -> str:
 
 def part_of_share(units: int) -> str:
     """Write units of 10^-18 share as shares, without trailing zeros."""
-    whole, rest = divmod(units, 10**18)
-    decimals = f".{rest:018d}".rstrip("0") if rest else ""
-    return f"{whole}{decimals} shares"
+    from zkml.core.offering_money import show_shares
+
+    return f"{show_shares(units)} shares"
 
 
 def check_offering(market: Any, facts: Any, move: str, *, caller: str = "") -> None:

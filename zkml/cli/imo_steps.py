@@ -139,7 +139,7 @@ def describe_steps(market: Any, sender: str, steps: Sequence[Step]) -> tuple[dic
 
 
 def _then(step: Step, show: Any) -> list[str]:
-    return [f"then {step.name}", *(f"    effect  {line}" for line in step.effects.lines(show))]
+    return [f"then {step.name}", *(f"    effect  {line}" for line in _timed(step.effects).lines(show))]
 
 
 def _priced(market: Any, step: Step, gas: int) -> Any:

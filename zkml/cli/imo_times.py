@@ -5,6 +5,7 @@ from datetime import UTC, datetime, timedelta, timezone
 
 from zkml.core.business_calendar import (
     DAY,
+    LAST_SECOND,
     STANDARD_OFFSET,
     SUMMER_OFFSET,
     clock_changes,
@@ -32,9 +33,14 @@ def pacific_offset(timestamp: int) -> int:
 
 
 def describe_time(timestamp: int) -> str:
-    """Write a chain time, e.g. `2026-11-23 08:00:00 UTC (Mon 00:00:00 PST)`; `-` for zero."""
+    """Write a chain time, e.g. `2026-11-23 08:00:00 UTC (Mon 00:00:00 PST)`; `-` for zero.
+
+    Beyond the year 9999, which only a strange endpoint tells of, it stays a number.
+    """
     if timestamp == 0:
         return "-"
+    if timestamp > LAST_SECOND:
+        return str(timestamp)
     offset = pacific_offset(timestamp)
     name = "PDT" if offset == SUMMER_OFFSET else "PST"
     there = datetime.fromtimestamp(timestamp, timezone(timedelta(seconds=-offset)))

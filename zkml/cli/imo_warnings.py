@@ -113,8 +113,11 @@ def _self_styled(market: Any, model: int) -> list[int]:
 
 def _missing(session: Session, market: Any, model: int) -> list[str]:
     """Return what is not here that a rebuild of the verifying key will need."""
+    from circuits.bundle import VERIFYING_ROLES
+    from circuits.srs import SrsStore
+    from zkml.audit.offchain import find_srs
     from zkml.client import fetch_manifest
-    from zkml.errors import ArtifactError
+    from zkml.errors import ArtifactError, ZkmlError
     from zkml.wiring import open_store
 
     store = open_store(session.home)
@@ -122,8 +125,12 @@ def _missing(session: Session, market: Any, model: int) -> list[str]:
         manifest = fetch_manifest(market.registry.commitment_of(model), store)
     except ArtifactError:
         return ["the model's manifest is not in this home, and needed to judge the reveal: zkml model fetch"]
-    files = {role: manifest.files.get(role) for role in ("settings", "verification_srs")}
-    absent = [role for role, entry in files.items() if entry is None or not store.has(entry.cid)]
+    files = {role: manifest.files.get(role) for role in VERIFYING_ROLES}
+    absent = [str(role) for role, entry in files.items() if entry is None or not store.has(entry.cid)]
+    try:
+        find_srs(manifest, store, SrsStore(session.home.srs))
+    except ZkmlError:
+        absent.append("srs")
     if not absent:
         return []
     return [f"not in this home: {', '.join(absent)}, to rebuild the verifying key with: zkml model fetch"]

@@ -17,7 +17,6 @@ if TYPE_CHECKING:
     from zkml.core.progress import Progress
 
 _MIB = 1 << 20
-_MAX_MANIFEST_BYTES = 1 << 20
 _MAX_FILE_BYTES = 256 << 20
 """Of a file that the key is rebuilt with: an SRS that was made for a local chain is the largest."""
 
@@ -118,16 +117,15 @@ def _fetch_circuit_files(
     mirror: "Mirror", store: "ArtifactStore", commitment: "ModelCommitment", progress: "Progress"
 ) -> list[str]:
     """Fetch the manifest and what the key is rebuilt with; return the roles of what the mirror lacks."""
+    from zkml.client.inputs import MAX_MANIFEST_BYTES, fetch_manifest
     from zkml.core.cid import Cid, parse_cid
-    from zkml.core.manifest import BundleManifest, FileRole
+    from zkml.core.manifest import FileRole
 
-    manifest_cid = parse_cid(commitment.manifest_cid)
     try:
-        mirror.fetch(manifest_cid, _MAX_MANIFEST_BYTES, store)
+        mirror.fetch(parse_cid(commitment.manifest_cid), MAX_MANIFEST_BYTES, store)
     except ArtifactNotFoundError:
         return ["manifest"]
-    data = store.read(manifest_cid, limit_bytes=_MAX_MANIFEST_BYTES)
-    manifest = BundleManifest.parse(data, where=manifest_cid)
+    manifest = fetch_manifest(commitment, store)
     roles: list[FileRole] = ["settings", "verifying_key", "verification_srs"]
     if not manifest.srs.secure:
         roles.append("srs")  # a ceremony's is had from the ceremony

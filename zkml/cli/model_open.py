@@ -1,5 +1,6 @@
 """`zkml model open`: decrypt what an offering sold, and see whether it is what was proved."""
 
+import contextlib
 import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -8,7 +9,7 @@ import click
 
 from zkml.cli.model_names import model_named, offering_named
 from zkml.cli.options import Session, chain_command
-from zkml.errors import ConfigError
+from zkml.errors import ChainError, ConfigError
 
 if TYPE_CHECKING:
     from circuits.bundle import Bundle
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from zkml.core.progress import Progress
 
 _MIB = 1 << 20
+_DEPLOYMENT_STEP = 0
 _CHUNK_STEP = 4
 """Of the audit: the one that the chain can check as well."""
 
@@ -86,8 +88,11 @@ def open_(
         )
     value = {**report.as_json(), "model_id": f"{number:#066x}", "offering_id": facts.offering_id}
     session.console.result(value, report.as_text())
-    if report.exit_code == 3:
-        _say_what_can_be_done(session, market, facts, report.rejected_steps)
+    # A deployment or an endpoint that is wrong says nothing about what was sold.
+    at_fault = tuple(step for step in report.rejected_steps if step != _DEPLOYMENT_STEP)
+    if at_fault:
+        with contextlib.suppress(ChainError):
+            _say_what_can_be_done(session, market, facts, at_fault)
     raise click.exceptions.Exit(report.exit_code)
 
 

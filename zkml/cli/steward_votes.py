@@ -89,6 +89,7 @@ def propose(session: Session, offering: str, resolution: str, fee: str | None, d
         session.console.note("note: an interrupted run had sent it already; nothing was asked again")
     motion = steward.motion(steward.proposed_in(receipt, account.address, wanted, units))
     described = describe_motion(market, steward, motion, market.chain.now())
+    journal.told()
     session.console.note(f"votes are taken until {describe_time(motion.ends_at)}")
     session.console.result({**described, "transaction": receipt.transaction}, str(motion.motion_id))
 

@@ -11,6 +11,8 @@ LEAD_SECONDS = 4 * 3600
 """How far ahead at least an offering unlocks."""
 STANDARD_OFFSET = 8 * 3600
 SUMMER_OFFSET = 7 * 3600
+LAST_SECOND = 253_402_300_799
+"""Of the year 9999: what comes later is no date that people read, and stays a number."""
 
 _MARCH, _NOVEMBER = 3, 11
 _EPOCH_FROM_YEAR_0 = 719_468

@@ -2,6 +2,7 @@
 
 from datetime import UTC, datetime
 
+from zkml.core.business_calendar import LAST_SECOND
 from zkml.core.offering_machine import (
     DefaultCause,
     OfferingFacts,
@@ -33,7 +34,6 @@ MOVES = {
 }
 """Each move and the statuses that allow it."""
 
-_LAST_SECOND = 253_402_300_799
 _SITUATIONS = {
     OfferingStatus.OPEN: "its shares are on sale until {end}",
     OfferingStatus.FAILED: "it did not sell out: holders and creator are paid back",
@@ -87,7 +87,7 @@ def check_move(
         raise TombstonedError(
             f"expected a circuit that is trusted to {move}, found a tombstoned one for offering "
             f"{facts.offering_id}",
-            hint="what is sold can be defaulted at once, and everybody is paid back",
+            hint="what is sold can be defaulted, what is open closed: zkml imo default, zkml imo claim",
         )
     if move == "guardian_default" and caller not in ("", facts.guardian):
         raise NotOwnerError(f"expected the guardian {facts.guardian}, found {caller}")
@@ -101,7 +101,7 @@ def declared_cause(facts: OfferingFacts, rules: Rules, now: int) -> DefaultCause
 
 def _moment(seconds: int | None) -> str:
     """Write chain time for people; beyond the year 9999 it stays a number."""
-    if seconds is None or seconds > _LAST_SECOND:
+    if seconds is None or seconds > LAST_SECOND:
         return str(seconds)
     return f"{datetime.fromtimestamp(seconds, UTC):%Y-%m-%d %H:%M:%S} UTC"
 

@@ -163,6 +163,14 @@ def test_stop_detached__reused_process_id__touches_nobody():
         assert program.identity.is_running()
 
 
+@pytest.mark.parametrize("moved", [-2.0, 1.0, 20.0])
+def test_is_running__the_clock_was_set_right__is_the_same_process(moved):
+    """Start times move with the machine's clock: by whole seconds, also when it was wrong by much less."""
+    with GuardedProcess.start(python(STUBBORN), grace_seconds=0) as program:
+        identity = ProcessIdentity(program.identity.pid, program.identity.started_at + moved)
+        assert identity.is_running()
+
+
 def test_stop_detached__stubborn_program__is_killed(tmp_path: Path):
     """A detached program that ignores SIGINT is killed after its grace."""
     log = tmp_path / "log"

@@ -29,6 +29,10 @@ from zkml.adapters.process.launch import (
 )
 from zkml.errors import ToolchainError
 
+_SAME_START_SECONDS = 30.0
+"""The kernel counts start times from its boot, and tells when that was by today's clock: a clock that is set
+right moves them, by a whole second at least. No id is given again within so short a time."""
+
 _KEPT_LINES = 1000
 _LINE_BYTES = 8192
 
@@ -52,7 +56,7 @@ class ProcessIdentity:
     def _process(self) -> psutil.Process | None:
         try:
             process = psutil.Process(self.pid)
-            same = abs(process.create_time() - self.started_at) < 1
+            same = abs(process.create_time() - self.started_at) < _SAME_START_SECONDS
             return process if same and process.status() != psutil.STATUS_ZOMBIE else None
         except psutil.Error:
             return None

@@ -12,8 +12,6 @@ from pathlib import Path
 
 import pytest
 
-pytestmark = pytest.mark.e2e
-
 ROOT = Path(__file__).parents[2]
 PAGES = (
     "docs/publisher.md",
@@ -25,6 +23,8 @@ PAGES = (
 )
 BIN = Path(sys.executable).parent
 TIMEOUT_SECONDS = 900
+# All pages run before the first test, and the run has a limit of its own.
+pytestmark = [pytest.mark.e2e, pytest.mark.timeout(TIMEOUT_SECONDS + 60)]
 # `make` needs the network, and the tour has tests of its own.
 NOT_RUN = re.compile(r"make\b|zkml demo\b")
 MARK = "@@@ step "

@@ -16,7 +16,8 @@ from verifier_contracts.bindings import BoundContract
 from zkml.adapters.evm.abi import Event
 from zkml.core.demand_forecast import Demand, PaidUse, Quotes
 from zkml.core.market_identifiers import JobSpec, TabSpec
-from zkml.core.pricing import PPM, Payment, payment_for
+from zkml.core.pricing import Payment, payment_for
+from zkml.core.revenue import holders_part
 from zkml.errors import RpcError
 
 
@@ -117,7 +118,7 @@ class DemandReader:
         """
         self._manager, self._ledger, self._scan = manager, ledger, scan
         self._model = {"modelId": model_id}
-        self._taken_ppm = PPM - holders_ppm
+        self._holders_ppm = holders_ppm
 
     def read(
         self, periods: Periods, *, since_block: int, own: Collection[str], funded: Collection[str]
@@ -208,7 +209,7 @@ class DemandReader:
 
     def _holders(self, revenue: int) -> int:
         """Return what of a revenue is the holders'."""
-        return revenue - revenue * self._taken_ppm // PPM
+        return holders_part(revenue, self._holders_ppm)
 
     def _quotes(
         self, asks: dict[bytes, Ask], settled: list[Settled], periods: Periods, gone: set[bytes]

@@ -13,8 +13,7 @@ from verifier_contracts.router import VerifierRouter
 from zkml.core.demand_forecast import LEAST_PERIODS
 from zkml.core.offering_machine import DefaultCause, OfferingFacts, OfferingStatus
 from zkml.core.offering_suggestion import CreatorRecord, Kinship, PricedOffering
-from zkml.core.pricing import PPM
-from zkml.core.revenue import PayeeKind
+from zkml.core.revenue import holders_part, holders_ppm
 
 MAX_COMPARED = 64
 """So many offerings alike are looked at, the newest first."""
@@ -199,8 +198,7 @@ class OfferingReader:
 
     def income_between(self, model_id: int, first_block: int, last_block: int) -> tuple[int, int]:
         """Return how often a model was paid in a range of blocks, and what that brought the holders."""
-        split = self._catalogue.ledger.split_of(model_id)
-        taken = PPM - next(part.ppm for part in split if part.kind is PayeeKind.HOLDERS)
+        ppm = holders_ppm(self._catalogue.ledger.split_of(model_id))
         revenues = [
             event.arguments["revenue"]
             for event in self._scan.read(
@@ -211,7 +209,7 @@ class OfferingReader:
                 last_block=last_block,
             )
         ]
-        return len(revenues), sum(revenue - revenue * taken // PPM for revenue in revenues)
+        return len(revenues), sum(holders_part(revenue, ppm) for revenue in revenues)
 
     def _is_blameless(self, found: OfferingOpened, status: OfferingStatus) -> bool:
         if status is not OfferingStatus.DEFAULTED:

@@ -19,7 +19,7 @@ from verifier_contracts.deployments import Deployment
 from zkml.adapters.evm.rpc import Chain
 from zkml.core.offering_suggestion import CreatorRecord
 from zkml.core.progress import Progress, silent
-from zkml.core.revenue import PayeeKind
+from zkml.core.revenue import holders_ppm
 
 MAX_OWN_MODELS = 16
 """Of so many of the creator's other models the uses are counted, the newest first."""
@@ -182,13 +182,12 @@ class _Collector:
     def _demand(
         self, model_id: int, since: int | None, own: Collection[str], funded: Collection[str]
     ) -> DemandHistory:
-        split = self.market.ledger.split_of(model_id)
         reader = DemandReader(
             self.market.manager.contract,
             self.market.ledger.contract,
             self.scan,
             model_id=model_id,
-            holders_ppm=next(part.ppm for part in split if part.kind is PayeeKind.HOLDERS),
+            holders_ppm=holders_ppm(self.market.ledger.split_of(model_id)),
         )
         first = self.scan.last_block + 1 if since is None else since
         return reader.read(self._periods(since), since_block=first, own=own, funded=funded)

@@ -8,7 +8,7 @@ from zkml.cli.console import table
 from zkml.cli.identifiers import parse_address, parse_model
 from zkml.cli.imo_session import find_offering, part_of_share
 from zkml.cli.imo_times import describe_span, describe_time
-from zkml.cli.imo_warnings import holders_ppm, percent, warnings_of_offering
+from zkml.cli.imo_warnings import percent, warnings_of_offering
 from zkml.cli.market_session import open_market_of
 from zkml.cli.options import Session, chain_command
 
@@ -40,6 +40,7 @@ def describe_offering(market: Any, facts: Any) -> dict[str, Any]:
     from zkml.core.offering_money import SHARE, seed_of
     from zkml.core.offering_moves import MOVES
     from zkml.core.pricing import PPM
+    from zkml.core.revenue import holders_ppm
 
     now, rules, show = market.chain.now(), market.deployment.offering_rules, market.token.show
     tombstoned = market.offerings.is_tombstoned(facts)
@@ -63,7 +64,7 @@ def describe_offering(market: Any, facts: Any) -> dict[str, Any]:
         "raised": show(facts.raised),
         "bond": show(facts.bond),
         "seed": {"money": show(seed.money), "shares": part_of_share(seed.shares), "ppm": facts.seed_ppm},
-        "holders_ppm": holders_ppm(market, facts.model_id),
+        "holders_ppm": holders_ppm(market.ledger.split_of(facts.model_id)),
         "pool_ppm": seed.shares * PPM // (facts.total_shares * SHARE),
         "max_model_fee": show(facts.max_model_fee),
         "successor_rate_ppm": facts.successor_rate_ppm,

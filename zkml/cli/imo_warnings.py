@@ -32,6 +32,7 @@ def warnings_of(market: Any, creator: str, guardian: str, model: int, *, fixed: 
         fixed: whether the verifying key binds the weights, and nobody has seen them yet.
     """
     from zkml.adapters.evm.gas import MAX_TRANSACTION_GAS
+    from zkml.core.revenue import holders_ppm
 
     warnings = []
     if fixed:
@@ -39,7 +40,7 @@ def warnings_of(market: Any, creator: str, guardian: str, model: int, *, fixed: 
             "fixed weights: nobody outside can rebuild the verifying key before the reveal, so until then "
             "buyers rely on the bond alone"
         )
-    part = holders_ppm(market, model)
+    part = holders_ppm(market.ledger.split_of(model))
     if part < PPM // 2:
         warnings.append(
             f"only {percent(part)} of the model's income are its holders': parents and others have the rest"
@@ -59,13 +60,6 @@ def warnings_of(market: Any, creator: str, guardian: str, model: int, *, fixed: 
             f"model {found:#066x} calls itself the next version of this one, and owes its holders nothing"
         )
     return warnings
-
-
-def holders_ppm(market: Any, model: int) -> int:
-    """Return the holders' part of a model's income after the platform's, in millionths."""
-    from zkml.core.revenue import PayeeKind
-
-    return sum(part.ppm for part in market.ledger.split_of(model) if part.kind is PayeeKind.HOLDERS)
 
 
 def percent(ppm: int) -> str:

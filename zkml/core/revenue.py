@@ -5,7 +5,7 @@ floor(R * s / 10^6), a part floor(R * p_k / 10^6), and the holders R - floor(R *
 what was inherited. Each only grows with R, and together they never pass R.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from enum import IntEnum
 from typing import NamedTuple
 
@@ -63,7 +63,17 @@ def holders_earned(income: ModelIncome, taken_ppm: int) -> int:
         income: of the model.
         taken_ppm: lineage and other parts together.
     """
-    return income.revenue - income.revenue * taken_ppm // PPM + income.inherited
+    return holders_part(income.revenue, PPM - taken_ppm) + income.inherited
+
+
+def holders_part(revenue: int, ppm: int) -> int:
+    """Return what of a revenue is the holders', who have `ppm` millionths: what the other parts leave."""
+    return revenue - revenue * (PPM - ppm) // PPM
+
+
+def holders_ppm(split: Iterable[Part]) -> int:
+    """Return the holders' part of a model's income after the platform's, in millionths."""
+    return sum(part.ppm for part in split if part.kind is PayeeKind.HOLDERS)
 
 
 def split_of(lineage_ppm: int, parts: Sequence[Part]) -> tuple[Part, ...]:

@@ -5,7 +5,7 @@ from marketplace.effects import Effects
 from marketplace.offering_effects import Income
 from marketplace.offerings import OfferingsBinding
 from marketplace.plans import Plan
-from zkml.adapters.evm.gas import fee_fields
+from zkml.adapters.evm.gas import fee_fields, most_per_gas_wei
 from zkml.adapters.evm.transactions import DryRun
 from zkml.core.artifact_encryption import ArtifactKey, WrongChunk
 from zkml.core.job_machine import ZERO_ADDRESS
@@ -109,8 +109,7 @@ class OfferingPlans:
                 f"expected the key that model {facts.model_id:#x} commits to, found another one for {sender}"
             )
         hidden = offerings.contract.plan("reveal", offering_id, bytes(32))
-        fees = fee_fields(offerings.chain)
-        cost_wei = REVEAL_GAS * (fees.get("maxFeePerGas") or fees["gasPrice"])
+        cost_wei = REVEAL_GAS * most_per_gas_wei(fee_fields(offerings.chain))
         arguments = {**hidden.arguments, "key": "not shown"}
         return Plan(
             DryRun(hidden.target, hidden.data[:36], REVEAL_GAS, cost_wei, hidden.what, arguments), effects

@@ -10,7 +10,7 @@ from prover_nodes.direct.ports import ListedModel
 from prover_nodes.ports import FoundMove
 from prover_nodes.services.watch import REORG_BLOCKS
 from registry.dids import DidResolver
-from zkml.adapters.evm.gas import fee_fields
+from zkml.adapters.evm.gas import fee_fields, most_per_gas_wei
 from zkml.adapters.evm.transactions import Call
 from zkml.core.api_messages import TabOpening
 from zkml.core.identifiers import CircuitSpec
@@ -65,8 +65,7 @@ class ChainTabs:
 
     def gas_price_wei(self) -> int:
         """Return the most that one gas would cost in a transaction signed now."""
-        fields = fee_fields(self._chain)
-        return fields.get("maxFeePerGas") or fields["gasPrice"]
+        return most_per_gas_wei(fee_fields(self._chain))
 
     def ether_wei(self) -> int:
         """Return how much ether this prover has, in wei."""

@@ -144,11 +144,10 @@ def _then(step: Step, show: Any) -> list[str]:
 
 def _priced(market: Any, step: Step, gas: int) -> Any:
     from marketplace.plans import Plan
-    from zkml.adapters.evm.gas import fee_fields
+    from zkml.adapters.evm.gas import fee_fields, most_per_gas_wei
     from zkml.adapters.evm.transactions import DryRun
 
-    fees = fee_fields(market.chain)
-    price = fees.get("maxFeePerGas") or fees["gasPrice"]
+    price = most_per_gas_wei(fee_fields(market.chain))
     call = step.contract.plan(step.function, *step.arguments)
     return Plan(DryRun(call.target, call.data, gas, gas * price, call.what, call.arguments), step.effects)
 

@@ -1,5 +1,7 @@
 """How much gas a transaction needs, and at what price."""
 
+from collections.abc import Mapping
+
 from zkml.adapters.evm import answers
 from zkml.adapters.evm.reverts import RevertDecoder
 from zkml.adapters.evm.rpc import Chain
@@ -57,6 +59,11 @@ def fee_fields(chain: Chain) -> dict[str, int]:
     _check_price(chain, base_fee + tip, limit)
     # Twice the base fee outlasts six full blocks in a row; what is not needed is not paid.
     return {"maxFeePerGas": min(2 * base_fee + tip, limit), "maxPriorityFeePerGas": tip, "type": 2}
+
+
+def most_per_gas_wei(fees: Mapping[str, int]) -> int:
+    """Return the most that one gas costs in a transaction with these fee fields; see `fee_fields`."""
+    return fees.get("maxFeePerGas") or fees["gasPrice"]
 
 
 def expected_price_wei(chain: Chain) -> int:

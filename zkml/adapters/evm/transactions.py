@@ -13,7 +13,7 @@ from eth_account.signers.local import LocalAccount
 
 from zkml.adapters.evm import answers
 from zkml.adapters.evm.answers import TransactionReceipt
-from zkml.adapters.evm.gas import MAX_TRANSACTION_GAS, estimate_gas, fee_fields
+from zkml.adapters.evm.gas import MAX_TRANSACTION_GAS, estimate_gas, fee_fields, most_per_gas_wei
 from zkml.adapters.evm.reverts import STANDARD_REVERTS, RevertDecoder
 from zkml.adapters.evm.rpc import Chain, call_fields
 from zkml.errors import ChainError, RevertedError, RpcError, TransactionTimeoutError
@@ -102,8 +102,7 @@ def dry_run(chain: Chain, call: Call, sender: str) -> DryRun:
     """Simulate a call and say what it would cost; raises as `simulate` does."""
     simulate(chain, call, sender)
     gas = _estimate(chain, call, sender)
-    price = fee_fields(chain)
-    price_wei = price.get("maxFeePerGas") or price["gasPrice"]
+    price_wei = most_per_gas_wei(fee_fields(chain))
     return DryRun(call.target, call.data, gas, gas * price_wei, call.what, call.arguments)
 
 

@@ -8,9 +8,9 @@ from zkml.cli.identifiers import parse_model
 from zkml.cli.imo_sealed import sold_artifact
 from zkml.cli.imo_session import part_of_share
 from zkml.cli.imo_steps import Step, model_approval, payment_approval, send_steps
-from zkml.cli.imo_terms import MILLIONTHS, WrittenTerms, complete_terms, terms_options
+from zkml.cli.imo_terms import WrittenTerms, complete_terms, terms_options
 from zkml.cli.imo_times import describe_span, describe_time
-from zkml.cli.imo_warnings import unclaimed_lineage, warnings_of
+from zkml.cli.imo_warnings import percent, unclaimed_lineage, warnings_of
 from zkml.cli.market_session import account_of, open_market_of
 from zkml.cli.options import Session, sending_command
 from zkml.errors import InvalidTransitionError, MarketError, NotOwnerError, UnsuitableCircuitError
@@ -96,7 +96,7 @@ def describe_terms(terms: Any, show: Any) -> tuple[dict[str, Any], str]:
 
 
 def _terms_text(value: dict[str, Any], terms: Any) -> str:
-    rest, percent = part_of_share(int(value["vesting_shares"])), terms.seed_ppm * 100 / MILLIONTHS
+    rest, seed_part = part_of_share(int(value["vesting_shares"])), percent(terms.seed_ppm)
     fees = terms.fees
     rows = {
         "shares": f"{terms.total_shares} {terms.symbol}: {terms.creator_shares} yours, the rest on sale",
@@ -104,7 +104,7 @@ def _terms_text(value: dict[str, Any], terms: Any) -> str:
         "price": f"{value['price']} for a share",
         "raise": f"{value['raise']} if all are sold; else model, bond and money go back",
         "bond": f"{value['bond']}; yours again at the release, the holders' if you do not deliver",
-        "pool": f"{value['seed_money']} and {part_of_share(terms.seed.shares)}, {percent:g} % of the raise",
+        "pool": f"{value['seed_money']} and {part_of_share(terms.seed.shares)}, {seed_part} of the raise",
         "liquidity": f"yours {describe_span(terms.lp_lock_seconds)} after the release",
         "vesting": f"{value['vesting_money']} and {rest} over {describe_span(terms.vesting_seconds)}",
         "model fee": f"{value['model_fee']}, from {value['min_model_fee']} to {value['max_model_fee']}",

@@ -11,9 +11,9 @@ from typing import Any
 import click
 
 from zkml.cli.imo_times import parse_span
+from zkml.core.pricing import PPM
 from zkml.errors import ArtifactNotFoundError, ConfigError
 
-MILLIONTHS = 1_000_000
 _WINDOW = "30d"
 _LEAST_FEE_PART = 100_000
 _SUCCESSOR_RATE = 100_000
@@ -64,7 +64,7 @@ class WrittenTerms:
 _NUMBERS = ("total_shares", "seed_part", "min_model_fee_part", "successor_rate")
 _KEYS = tuple(item.name for item in fields(WrittenTerms))
 
-_HALF = click.IntRange(1, MILLIONTHS // 2)
+_HALF = click.IntRange(1, PPM // 2)
 _OPTIONS = (
     click.option(
         "--terms",
@@ -83,7 +83,7 @@ _OPTIONS = (
     click.option("--window", help=f"How long shares are on sale, e.g. 30d, at most 90d [{_WINDOW}]."),
     click.option(
         "--seed-part",
-        type=click.IntRange(1, MILLIONTHS),
+        type=click.IntRange(1, PPM),
         help="Part of the raise that seeds the pool, in millionths [the least].",
     ),
     click.option("--vesting", help="Over which the rest vests to you, e.g. 365d [the least]."),

@@ -7,9 +7,10 @@ from typing import Any
 import click
 
 from zkml.cli.identifiers import parse_model
-from zkml.cli.listing_options import MILLIONTHS, read_parents
+from zkml.cli.listing_options import read_parents
 from zkml.cli.market_session import account_of, open_market_of
 from zkml.cli.options import Session, chain_command, sending_command
+from zkml.core.pricing import PPM
 
 
 @click.group("lineage")
@@ -95,8 +96,8 @@ def _as_json(graph: Any) -> dict[str, Any]:
 )
 @click.option(
     "--max-total",
-    type=click.IntRange(1, MILLIONTHS // 2),
-    default=MILLIONTHS // 2,
+    type=click.IntRange(1, PPM // 2),
+    default=PPM // 2,
     show_default=True,
     help="The most that all parents together may be granted, in millionths.",
 )

@@ -7,9 +7,8 @@ from typing import Any, Literal
 
 import click
 
+from zkml.core.pricing import PPM
 from zkml.errors import ConfigError
-
-MILLIONTHS = 1_000_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +51,7 @@ _OPTIONS = (
     ),
     click.option(
         "--min-model-fee-part",
-        type=click.IntRange(0, MILLIONTHS // 2),
+        type=click.IntRange(0, PPM // 2),
         default=0,
         show_default=True,
         help="Least model fee as a part of the price, in millionths.",
@@ -60,7 +59,7 @@ _OPTIONS = (
     click.option("--no-derivatives", is_flag=True, help="Let no model declare this one as its parent."),
     click.option(
         "--derivative-rate",
-        type=click.IntRange(0, MILLIONTHS // 2),
+        type=click.IntRange(0, PPM // 2),
         default=0,
         show_default=True,
         help="Least part of a derivative's income, in millionths.",
@@ -73,7 +72,7 @@ _OPTIONS = (
     ),
     click.option(
         "--derivative-min-fee-part",
-        type=click.IntRange(0, MILLIONTHS // 2),
+        type=click.IntRange(0, PPM // 2),
         default=0,
         show_default=True,
         help="Least model fee of a derivative as a part of the price, in millionths.",
@@ -86,8 +85,8 @@ _OPTIONS = (
     ),
     click.option(
         "--max-total",
-        type=click.IntRange(1, MILLIONTHS // 2),
-        default=MILLIONTHS // 2,
+        type=click.IntRange(1, PPM // 2),
+        default=PPM // 2,
         show_default=True,
         help="The most that all parents together may be granted, in millionths.",
     ),
@@ -162,9 +161,9 @@ def read_parents(texts: Sequence[str]) -> tuple[Any, ...]:
     parents = []
     for text in texts:
         model, _, part = text.rpartition(":")
-        if not part.isdecimal() or not 1 <= int(part) <= MILLIONTHS // 2:
+        if not part.isdecimal() or not 1 <= int(part) <= PPM // 2:
             raise ConfigError(
-                f"expected MODEL:PPM with 1 to {MILLIONTHS // 2} millionths, found {text!r:.100}",
+                f"expected MODEL:PPM with 1 to {PPM // 2} millionths, found {text!r:.100}",
                 hint="0x1f...:50000 gives a parent five percent",
             )
         parents.append(Parent(parse_model(model), int(part)))

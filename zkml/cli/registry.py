@@ -7,9 +7,10 @@ import click
 
 from zkml.cli.console import table
 from zkml.cli.identifiers import parse_address, parse_model
-from zkml.cli.listing_options import MILLIONTHS, ListingFlags, listing_options, read_listing
+from zkml.cli.listing_options import ListingFlags, listing_options, read_listing
 from zkml.cli.market_session import account_of, open_market_of
 from zkml.cli.options import Session, chain_command, sending_command
+from zkml.core.pricing import PPM
 
 
 @click.group("registry")
@@ -178,7 +179,7 @@ def list_(session: Session, limit: int) -> None:
 @click.option("--min-model-fee", help="What it will never cost less than; this can only rise.")
 @click.option(
     "--min-model-fee-part",
-    type=click.IntRange(0, MILLIONTHS // 2),
+    type=click.IntRange(0, PPM // 2),
     help="Least model fee as a part of the price, in millionths; this can only rise.",
 )
 @sending_command
@@ -209,10 +210,10 @@ def set_fee(
 @command.command(name="set-derivatives")
 @click.argument("model")
 @click.option("--allow/--refuse", default=None, help="Whether models may declare this one as their parent.")
-@click.option("--rate", type=click.IntRange(0, MILLIONTHS // 2), help="Least part of income, in millionths.")
+@click.option("--rate", type=click.IntRange(0, PPM // 2), help="Least part of income, in millionths.")
 @click.option("--min-fee", help="Least model fee of a derivative, in whole tokens.")
 @click.option(
-    "--min-fee-part", type=click.IntRange(0, MILLIONTHS // 2), help="As a part of the price, in millionths."
+    "--min-fee-part", type=click.IntRange(0, PPM // 2), help="As a part of the price, in millionths."
 )
 @sending_command
 def set_derivatives(

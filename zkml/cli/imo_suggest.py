@@ -6,10 +6,6 @@ from zkml.cli.identifiers import parse_address, parse_model
 from zkml.cli.market_session import open_market_of
 from zkml.cli.options import Session, chain_command
 
-HOUR_SECONDS = 3600
-DAY_SECONDS = 24 * HOUR_SECONDS
-PERCENT_PPM = 10_000
-
 
 @click.command()
 @click.argument("model")
@@ -73,7 +69,8 @@ def suggest(
     Example: zkml imo suggest 0x1f... --total-shares 1000000
     """
     from marketplace.suggestion_data import Scope, collect
-    from zkml.cli.imo_suggestion import as_json, as_text
+    from zkml.cli.imo_suggestion import HOUR, PERCENT_PPM, as_json, as_text
+    from zkml.core.business_calendar import DAY
     from zkml.core.demand_forecast import Outlook
     from zkml.core.offering_suggestion import suggest as suggested
 
@@ -81,9 +78,9 @@ def suggest(
     left_out = tuple(parse_address(address, "a payer to leave out") for address in leave_out)
     market = open_market_of(session)
     with session.console.progress() as progress:
-        scope = Scope(period_hours * HOUR_SECONDS, periods, left_out)
+        scope = Scope(period_hours * HOUR, periods, left_out)
         evidence = collect(market, number, scope, progress=progress)
-    outlook = Outlook(horizon_days * DAY_SECONDS, discount * PERCENT_PPM)
+    outlook = Outlook(horizon_days * DAY, discount * PERCENT_PPM)
     found = suggested(
         evidence.history.demand,
         evidence.alike.sold,

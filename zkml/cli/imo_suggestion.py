@@ -3,8 +3,12 @@
 from collections.abc import Callable
 from typing import Any
 
-_HOUR_SECONDS, _DAY_SECONDS = 3600, 86_400
-_PERCENT_PPM = 10_000
+from zkml.core.business_calendar import DAY
+from zkml.core.pricing import PPM
+
+HOUR = 3600
+"""Of time, in seconds."""
+PERCENT_PPM = PPM // 100
 
 LIMITS = (
     (
@@ -99,7 +103,7 @@ def _demand(evidence: Any, outlook: Any, amount: _Amounts) -> dict[str, Any]:
         "income": amount.one(demand.income),
         "income_of_periods": [str(units) for units in demand.totals],
         "requesters": len(paid),
-        "largest_requester_ppm": max(paid.values(), default=0) * 10**6 // (demand.income or 1),
+        "largest_requester_ppm": max(paid.values(), default=0) * PPM // (demand.income or 1),
         "proved_by_creator": history.proved_by_creator,
         "left_out": {
             "addresses": list(evidence.own),
@@ -181,7 +185,7 @@ def _span(found: dict[str, dict[str, str]]) -> str:
 
 
 def _percent(ppm: int) -> str:
-    return f"{ppm // _PERCENT_PPM}.{ppm % _PERCENT_PPM // 1000} %"
+    return f"{ppm // PERCENT_PPM}.{ppm % PERCENT_PPM // 1000} %"
 
 
 def _demand_lines(data: dict[str, Any]) -> list[str]:
@@ -190,7 +194,7 @@ def _demand_lines(data: dict[str, Any]) -> list[str]:
     where = f", blocks {first} to {last}" if data["periods"] else ""
     return [
         (
-            f"{data['periods']} whole periods of {data['period_seconds'] // _HOUR_SECONDS} h{where}; "
+            f"{data['periods']} whole periods of {data['period_seconds'] // HOUR} h{where}; "
             f"{data['periods_ahead']} looked ahead at {_percent(data['discount_ppm'])} a year"
         ),
         (
@@ -239,7 +243,7 @@ def _tally(found: dict[str, Any]) -> str:
 
 
 def _offering_line(each: dict[str, Any]) -> str:
-    days = each["observed_seconds"] // _DAY_SECONDS
+    days = each["observed_seconds"] // DAY
     before = f"{each['income_before']['text']} in {days} days before" if days else "income before not known"
     return (
         f"offering {each['offering']} ({each['why']}): {each['total_shares']} shares at "

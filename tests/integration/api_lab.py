@@ -62,7 +62,7 @@ from zkml.core.market_identifiers import TabSpec
 from zkml.core.pricing import least_model_fee
 from zkml.core.progress import ProgressEvent, silent
 from zkml.core.records import SignedRequestRecord, to_hex
-from zkml.core.signed_requests import SignedRequest, opening_message, request_message
+from zkml.core.signed_requests import SignedRequest, opening_message, record_of_request, request_message
 from zkml.core.tensors import input_commitment
 from zkml.core.token_authorizations import permit_message, receive_authorization
 from zkml.errors import ProofRejectedError
@@ -293,18 +293,7 @@ class Client:
         )._replace(**changes)
         manager, chain_id = self.world.market.tabs.address, self.world.chain.chain_id
         message = request_message(chain_id, manager, request)
-        return SignedRequestRecord(
-            chain_id=chain_id,
-            manager=manager,
-            tab_id=to_hex(request.tab_id),
-            circuit_id=to_hex(request.circuit_id),
-            input_commitment=to_hex(request.input_commitment),
-            model_fee=str(request.model_fee),
-            prover_fee=str(request.prover_fee),
-            expiry=request.expiry,
-            nonce=str(request.nonce),
-            signature=to_hex(sign_message(signer or self.account, message)),
-        )
+        return record_of_request(chain_id, manager, request, sign_message(signer or self.account, message))
 
     def opening(self, amount: int, *, kind: str = "eip3009", seconds: int = 3600) -> TabOpening:
         """Sign the opening of a tab that the prover is to open, and use that tab."""

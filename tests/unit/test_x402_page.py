@@ -17,7 +17,7 @@ from zkml.adapters.keys.typed_signatures import recover_signer, sign_message
 from zkml.core.api_messages import SCHEME, ModelOffer, Offer, PaymentBody, SettlementMessage
 from zkml.core.market_identifiers import TabSpec
 from zkml.core.records import SignedRequestRecord, to_hex
-from zkml.core.signed_requests import SignedRequest, opening_message, request_message
+from zkml.core.signed_requests import SignedRequest, opening_message, record_of_request, request_message
 from zkml.core.tensors import input_commitment
 
 PAGE = Path(__file__).parents[2] / "docs" / "x402.md"
@@ -59,18 +59,8 @@ ENVELOPES = Envelopes(chain_id=CHAIN_ID, prover=PROVER, token=TOKEN, timeout_sec
 
 def record() -> SignedRequestRecord:
     """Return the example's request, signed."""
-    return SignedRequestRecord(
-        chain_id=CHAIN_ID,
-        manager=MANAGER,
-        tab_id=to_hex(REQUEST.tab_id),
-        circuit_id=to_hex(REQUEST.circuit_id),
-        input_commitment=to_hex(REQUEST.input_commitment),
-        model_fee=str(REQUEST.model_fee),
-        prover_fee=str(REQUEST.prover_fee),
-        expiry=REQUEST.expiry,
-        nonce=str(REQUEST.nonce),
-        signature=to_hex(sign_message(SIGNER, request_message(CHAIN_ID, MANAGER, REQUEST))),
-    )
+    signature = sign_message(SIGNER, request_message(CHAIN_ID, MANAGER, REQUEST))
+    return record_of_request(CHAIN_ID, MANAGER, REQUEST, signature)
 
 
 def decoded(header: str) -> str:

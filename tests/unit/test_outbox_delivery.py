@@ -82,12 +82,6 @@ def chain():
 
 
 @pytest.fixture
-def journal(tmp_path):
-    with open_journal(tmp_path / "journal.sqlite", SimulatedMarket.scope) as opened:
-        yield opened
-
-
-@pytest.fixture
 def market(chain):
     return Troubled(chain)
 

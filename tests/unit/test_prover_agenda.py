@@ -11,14 +11,12 @@ from prover_simulator import (
     PROVER,
     RIVAL,
     SPEC,
-    SimulatedChain,
-    SimulatedCircuit,
     SimulatedMarket,
     simulated_node,
 )
 
 from prover_nodes.agenda import MAX_JOBS_PER_ROUND
-from prover_nodes.journal import CaseState, open_journal
+from prover_nodes.journal import CaseState
 from prover_nodes.outcomes import OutcomeKind
 from zkml.core.records import to_hex
 from zkml.core.tensors import pack
@@ -50,24 +48,8 @@ class CountedMarket(SimulatedMarket):
 
 
 @pytest.fixture
-def chain():
-    return SimulatedChain()
-
-
-@pytest.fixture
-def circuit():
-    return SimulatedCircuit()
-
-
-@pytest.fixture
 def market(chain):
     return CountedMarket(chain)
-
-
-@pytest.fixture
-def journal(tmp_path):
-    with open_journal(tmp_path / "journal.sqlite", SimulatedMarket.scope) as opened:
-        yield opened
 
 
 def open_many(chain, number, **changes):

@@ -10,7 +10,6 @@ from prover_simulator import (
     SPEC,
     VERIFIER,
     VERIFIER_CODE,
-    SimulatedChain,
     SimulatedCircuit,
     SimulatedMarket,
     simulated_node,
@@ -26,22 +25,6 @@ from zkml.errors import ToolchainError, VerifierMismatchError
 INPUT = pack([1, 2, 3, 4], 1)
 # Refuses as soon as anything is in its first slot of storage: PUSH0 SLOAD ISZERO PUSH1 8 JUMPI PUSH0 PUSH0 REVERT ...
 STATEFUL = bytes.fromhex("5f541560085750fd5b00")
-
-
-@pytest.fixture
-def chain():
-    return SimulatedChain()
-
-
-@pytest.fixture
-def circuit():
-    return SimulatedCircuit()
-
-
-@pytest.fixture
-def journal(tmp_path):
-    with open_journal(tmp_path / "journal.sqlite", SimulatedMarket.scope) as opened:
-        yield opened
 
 
 def pin(chain, adapter, verifier=VERIFIER_CODE):

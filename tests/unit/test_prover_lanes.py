@@ -34,22 +34,6 @@ from zkml.errors import BackendError, ProverLimitError, RpcError, StorageError
 PATIENCE = 20.0
 
 
-@pytest.fixture
-def chain():
-    return SimulatedChain()
-
-
-@pytest.fixture
-def circuit():
-    return SimulatedCircuit()
-
-
-@pytest.fixture
-def journal(tmp_path):
-    with open_journal(tmp_path / "journal.sqlite", SimulatedMarket.scope) as opened:
-        yield opened
-
-
 def until(is_true):
     """Poll until something is true."""
     deadline, pause = time.monotonic() + PATIENCE, threading.Event()

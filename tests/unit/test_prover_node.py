@@ -17,7 +17,6 @@ from prover_simulator import (
     PROVER,
     RIVAL,
     SimulatedChain,
-    SimulatedCircuit,
     SimulatedMarket,
     SimulatedStore,
     output_of,
@@ -25,7 +24,7 @@ from prover_simulator import (
     simulated_node,
 )
 
-from prover_nodes.journal import CaseState, Stage, open_journal
+from prover_nodes.journal import CaseState, Stage
 from prover_nodes.lanes import Lanes
 from prover_nodes.node import MAX_FAILURES
 from prover_nodes.observer import SilentObserver
@@ -49,22 +48,6 @@ from zkml.errors import (
 )
 
 INPUT = pack([1, 2, 3, 4], 1)
-
-
-@pytest.fixture
-def chain():
-    return SimulatedChain()
-
-
-@pytest.fixture
-def circuit():
-    return SimulatedCircuit()
-
-
-@pytest.fixture
-def journal(tmp_path):
-    with open_journal(tmp_path / "journal.sqlite", SimulatedMarket.scope) as opened:
-        yield opened
 
 
 def rival_claims(chain, job_id):

@@ -20,7 +20,6 @@ from prover_simulator import (
     simulated_node,
 )
 
-from prover_nodes.journal import open_journal
 from prover_nodes.profit import costs_of, evaluate_profit, gas_of_job
 from zkml.core.tensors import pack
 
@@ -33,12 +32,6 @@ TAKEOVER_GAS = gas_of_job(LAYOUT, LEAST_GAS * 20 // 21, is_takeover=True)
 @pytest.fixture
 def chain():
     return SimulatedChain(gas_price_wei=GWEI)
-
-
-@pytest.fixture
-def journal(tmp_path):
-    with open_journal(tmp_path / "journal.sqlite", SimulatedMarket.scope) as opened:
-        yield opened
 
 
 def units_for(gas, amount):

@@ -30,22 +30,6 @@ INPUT = pack([1, 2, 3, 4], 1)
 
 
 @pytest.fixture
-def chain():
-    return SimulatedChain()
-
-
-@pytest.fixture
-def circuit():
-    return SimulatedCircuit()
-
-
-@pytest.fixture
-def journal(tmp_path):
-    with open_journal(tmp_path / "journal.sqlite", SimulatedMarket.scope) as opened:
-        yield opened
-
-
-@pytest.fixture
 def rival(chain):
     chain.endow(RIVAL)
     return SimulatedMarket(chain, RIVAL)

@@ -26,22 +26,6 @@ from zkml.core.tensors import pack
 INPUT = pack([1, 2, 3, 4], 1)
 
 
-@pytest.fixture
-def chain():
-    return SimulatedChain()
-
-
-@pytest.fixture
-def circuit():
-    return SimulatedCircuit()
-
-
-@pytest.fixture
-def journal(tmp_path):
-    with open_journal(tmp_path / "journal.sqlite", SimulatedMarket.scope) as opened:
-        yield opened
-
-
 def sent(chain):
     return [signed.what.partition(".")[2] for signed in chain.broadcasts if signed.sender == PROVER]
 

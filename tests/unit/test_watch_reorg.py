@@ -3,7 +3,7 @@
 import pytest
 from prover_simulator import PROVER, SimulatedChain, SimulatedMarket
 
-from prover_nodes.journal import CaseState, open_journal
+from prover_nodes.journal import CaseState
 from prover_nodes.observer import SilentObserver
 from prover_nodes.services.watch import REORG_BLOCKS, follow_market
 from zkml.core.records import to_hex
@@ -49,12 +49,6 @@ def chain():
 @pytest.fixture
 def market(chain):
     return Counting(chain)
-
-
-@pytest.fixture
-def journal(tmp_path):
-    with open_journal(tmp_path / "journal.sqlite", SimulatedMarket.scope) as opened:
-        yield opened
 
 
 def open_job(chain, number=1):

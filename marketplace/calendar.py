@@ -1,14 +1,8 @@
 """The typed binding of BusinessCalendar: when business begins on the Pacific coast of the United States."""
 
-from collections.abc import Sequence
-
-from eth_account.signers.local import LocalAccount
-
 from verifier_contracts.artifacts import load_artifact
 from verifier_contracts.bindings import BoundContract
-from zkml.adapters.evm.answers import TransactionReceipt
 from zkml.adapters.evm.rpc import Chain
-from zkml.adapters.evm.transactions import DryRun, OnSigned, ignore_signed
 from zkml.core.business_calendar import unlock_at
 
 
@@ -60,19 +54,3 @@ class BusinessCalendarBinding:
     def midnight_of(self, day: int) -> int:
         """Return when a day begins, in UTC seconds."""
         return int(self.contract.call("midnightOf", day))
-
-    def add_holidays(
-        self, account: LocalAccount, days: Sequence[int], *, on_signed: OnSigned = ignore_signed
-    ) -> TransactionReceipt:
-        """Add holidays, each 30 days or more ahead; the owner of the protocol's admin may.
-
-        Raises:
-            NotOwnerError: the account is not.
-            MarketError: a day is none of business, too near or too far, or there are too many.
-            ChainError: see `BoundContract.transact`.
-        """
-        return self.contract.transact(account, "addHolidays", list(days), on_signed=on_signed)
-
-    def dry_run(self, sender: str, function: str, *arguments: object) -> DryRun:
-        """Say what a move would send and cost, without sending it; raises as the move does."""
-        return self.contract.dry_run(sender, function, *arguments)

@@ -1,6 +1,6 @@
 """The moves of an offering as plans: simulated, priced, and with their effects; nothing is sent."""
 
-from marketplace import offering_effects, share_effects
+from marketplace import offering_effects
 from marketplace.effects import Effects
 from marketplace.offering_effects import Income
 from marketplace.offerings import OfferingsBinding
@@ -8,7 +8,6 @@ from marketplace.plans import Plan
 from zkml.adapters.evm.gas import fee_fields, most_per_gas_wei
 from zkml.adapters.evm.transactions import DryRun
 from zkml.core.artifact_encryption import ArtifactKey, WrongChunk
-from zkml.core.job_machine import ZERO_ADDRESS
 from zkml.core.offering_machine import DefaultCause, OfferingFacts
 from zkml.core.offering_moves import declared_cause
 from zkml.core.offering_terms import OfferingTerms, check_terms
@@ -19,7 +18,7 @@ REVEAL_GAS = 105_000
 
 
 class OfferingPlans:
-    """Plans of one contract's moves. Each raises as the move itself does."""
+    """Plans of one contract's moves, or effects alone where approvals come first. Each raises as the move."""
 
     def __init__(self, offerings: OfferingsBinding) -> None:
         self._offerings = offerings
@@ -35,11 +34,6 @@ class OfferingPlans:
         check_terms(terms, offerings.rules(), creator=sender, token_supply=offerings.token_supply())
         due = offerings.ledger().holders_due(terms.model_id)
         return offering_effects.opening_effects(offerings.count() + 1, sender, terms, due)
-
-    def open(self, sender: str, terms: OfferingTerms) -> Plan:
-        """Plan to open an offering; it gets this number if nobody else opens one before."""
-        effects = self.opening(sender, terms)
-        return Plan(self._offerings.dry_run(sender, "open", terms.as_abi()), effects)
 
     def reserving(self, sender: str, offering_id: int, most: int) -> Effects:
         """Return what reserving does, before its approval is there; raises as `check_move` does."""
@@ -58,11 +52,6 @@ class OfferingPlans:
             else frozenset(),
             owner_due=offerings.ledger().holders_due(facts.model_id) if is_last else 0,
         )
-
-    def reserve(self, sender: str, offering_id: int, most: int, least: int = 1) -> Plan:
-        """Plan to reserve shares."""
-        dry_run = self._offerings.dry_run(sender, "reserve", offering_id, most, least)
-        return Plan(dry_run, self.reserving(sender, offering_id, most))
 
     def offer_resale(self, sender: str, offering_id: int, count: int) -> Plan:
         """Plan to offer shares at the price."""
@@ -85,11 +74,6 @@ class OfferingPlans:
                 offerings.reservation_of(offering_id, holder),
             ),
         )
-
-    def buy_resale(self, sender: str, offering_id: int, holder: str, count: int) -> Plan:
-        """Plan to take over offered shares."""
-        dry_run = self._offerings.dry_run(sender, "buyResale", offering_id, holder, count)
-        return Plan(dry_run, self.buying(sender, offering_id, holder, count))
 
     def reveal(self, sender: str, offering_id: int, key: ArtifactKey) -> Plan:
         """Plan to reveal the key, without telling it to anybody: neither the endpoint nor who reads the plan.
@@ -145,76 +129,6 @@ class OfferingPlans:
         dry_run = offerings.dry_run(sender, "finalize", offering_id, packed_output, proof)
         facts, now = offerings.facts(offering_id), offerings.chain.now()
         return Plan(dry_run, offering_effects.release_effects(facts, offerings.rules(), now))
-
-    def close(self, sender: str, offering_id: int) -> Plan:
-        """Plan to give model and bond back."""
-        offerings = self._offerings
-        dry_run = offerings.dry_run(sender, "close", offering_id)
-        facts, now = offerings.facts(offering_id), offerings.chain.now()
-        dead = offerings.is_tombstoned(facts)
-        effects = offering_effects.close_effects(facts, offerings.rules(), now, is_tombstoned=dead)
-        return Plan(dry_run, effects)
-
-    def repay(self, sender: str, offering_id: int, holder: str) -> Plan:
-        """Plan to pay a holder back."""
-        offerings = self._offerings
-        dry_run = offerings.dry_run(sender, "repay", offering_id, holder)
-        facts, count = offerings.facts(offering_id), offerings.reservation_of(offering_id, holder)
-        effects = offering_effects.repay_effects(
-            facts, offerings.rules(), holder, count, offerings.chain.now()
-        )
-        return Plan(dry_run, effects)
-
-    def withdraw(self, sender: str, to: str = "") -> Plan:
-        """Plan to take the sender's credits."""
-        dry_run = self._offerings.dry_run(sender, "withdraw", to or sender)
-        amount = self._offerings.credits_of(sender)
-        return Plan(dry_run, offering_effects.withdraw_effects(sender, to or sender, amount))
-
-    def pay_vested(self, sender: str, offering_id: int) -> Plan:
-        """Plan to pay to the creator what has vested."""
-        facts = self._offerings.facts(offering_id)
-        vault = self._offerings.vault_of(facts)
-        dry_run = vault.dry_run(sender, "payVested")
-        return Plan(dry_run, share_effects.vested_effects(facts, vault.vested_due()))
-
-    def pay_income(self, sender: str, offering_id: int) -> Plan:
-        """Plan to pay the income of the vault's shares to the creator."""
-        facts = self._offerings.facts(offering_id)
-        dry_run = self._offerings.vault_of(facts).dry_run(sender, "payIncome")
-        held = self.income_of(facts, facts.vault)
-        return Plan(dry_run, share_effects.vault_income_effects(facts, held))
-
-    def pay_liquidity(self, sender: str, offering_id: int) -> Plan:
-        """Plan to pay the pool's liquidity to the creator."""
-        facts = self._offerings.facts(offering_id)
-        dry_run = self._offerings.vault_of(facts).dry_run(sender, "payLiquidity")
-        units = self._offerings.pool_of(facts).liquidity_of(facts.vault)
-        return Plan(dry_run, share_effects.liquidity_effects(facts, units))
-
-    def return_pool_income(self, sender: str, offering_id: int) -> Plan:
-        """Plan to make the income of the pool's shares income of all shares again."""
-        facts = self._offerings.facts(offering_id)
-        shares = self._offerings.shares_of(facts)
-        dry_run = shares.dry_run(sender, "returnPoolIncome")
-        pool = shares.pool()
-        effects = share_effects.returned_effects(facts.model_id, pool, self.income_of(facts, pool))
-        return Plan(dry_run, effects)
-
-    def return_burned_income(self, sender: str, offering_id: int) -> Plan:
-        """Plan to make what destroyed shares would have earned income of all shares again."""
-        facts = self._offerings.facts(offering_id)
-        dry_run = self._offerings.shares_of(facts).dry_run(sender, "returnBurnedIncome")
-        held = self.income_of(facts, ZERO_ADDRESS)
-        return Plan(dry_run, share_effects.returned_effects(facts.model_id, ZERO_ADDRESS, held))
-
-    def claim_shares(self, sender: str, model_id: int, holder: str) -> Plan:
-        """Plan to credit a holder with the income of its shares."""
-        ledger = self._offerings.ledger()
-        dry_run = ledger.dry_run(sender, "claimShares", model_id, holder)
-        return Plan(
-            dry_run, share_effects.claim_effects(model_id, holder, ledger.shares_due(model_id, holder))
-        )
 
     def income_of(self, facts: OfferingFacts, holder: str) -> Income:
         """Return what a holder of shares has earned, and what the ledger credited to it already."""

@@ -39,16 +39,6 @@ class RevenueTaken:
     where: Where
 
 
-@dataclass(frozen=True, slots=True)
-class SharesStarted:
-    """From here on income is held for the holders of shares: their token, and how many units there are."""
-
-    model_id: int
-    shares: str
-    total_shares: int
-    where: Where
-
-
 class RevenueEvents:
     """The events of one revenue ledger."""
 
@@ -91,13 +81,6 @@ class RevenueEvents:
         It counts as inherited from then on, besides what `claim_lineage` brought; raises as `settlements_of`.
         """
         return list(self._taken("SharesReturned", "modelId", "holder", model_id))
-
-    def shares_started(self, model_id: int) -> SharesStarted | None:
-        """Return since when shares of a model earn, or None; raises as `settlements_of` does."""
-        for event in self._find("SharesStarted", "modelId", model_id):
-            values = event.arguments
-            return SharesStarted(model_id, values["shares"], values["totalShares"], Where.of(event))
-        return None
 
     def _taken(self, event: str, subject: str, receiver: str, model_id: int) -> Iterator[RevenueTaken]:
         for found in self._find(event, subject, model_id):

@@ -5,7 +5,6 @@ and withdrawn there.
 """
 
 from enum import IntEnum
-from typing import NamedTuple
 
 from eth_account.signers.local import LocalAccount
 
@@ -14,7 +13,7 @@ from verifier_contracts.artifacts import load_artifact
 from verifier_contracts.bindings import BoundContract
 from zkml.adapters.evm.answers import TransactionReceipt
 from zkml.adapters.evm.rpc import BlockTag, Chain
-from zkml.adapters.evm.transactions import DryRun, OnSigned, ignore_signed
+from zkml.adapters.evm.transactions import OnSigned, ignore_signed
 from zkml.core.offering_terms import MAX_NAME_BYTES, MAX_SYMBOL_BYTES
 from zkml.errors import BindingError
 
@@ -29,20 +28,6 @@ class SharePhase(IntEnum):
     RESERVED = 0
     EARNING = 1
     FREE = 2
-
-
-class IncomeSnapshot(NamedTuple):
-    """What a snapshot pinned, in the order of the Solidity struct; money in the token's smallest unit.
-
-    Attributes:
-        timestamp: chain time in seconds; 0 where there is no such snapshot.
-        revenue: of the model then.
-        inherited: of the model then.
-    """
-
-    timestamp: int
-    revenue: int
-    inherited: int
 
 
 class ShareToken:
@@ -106,18 +91,6 @@ class ShareToken:
     def snapshot_count(self) -> int:
         """Return how many snapshots there are; they count from 1."""
         return int(self.contract.call("snapshotCount"))
-
-    def income_at(self, snapshot_id: int) -> IncomeSnapshot:
-        """Return what a snapshot pinned."""
-        return IncomeSnapshot(*self.contract.call("incomeAt", snapshot_id))
-
-    def last_claimed_by(self, account: str) -> int:
-        """Return the last snapshot that an account claimed, or 0."""
-        return int(self.contract.call("lastClaimedBy", account))
-
-    def claimable_revenue(self, account: str, snapshot_id: int) -> int:
-        """Return what `claim` would credit the account for this snapshot now."""
-        return int(self.contract.call("claimableRevenue", account, snapshot_id))
 
     def transfer(
         self, account: LocalAccount, to: str, units: int, *, on_signed: OnSigned = ignore_signed
@@ -193,7 +166,3 @@ class ShareToken:
     ) -> TransactionReceipt:
         """Destroy shares, for nothing; raises as `transfer` does."""
         return self.contract.transact(account, "burn", units, on_signed=on_signed)
-
-    def dry_run(self, sender: str, function: str, *arguments: object) -> DryRun:
-        """Say what a move would send and cost, without sending it; raises as the move does."""
-        return self.contract.dry_run(sender, function, *arguments)

@@ -1,11 +1,9 @@
 """The moves of a model's steward as plans: simulated, priced, and with their effects; nothing is sent."""
 
 from marketplace import share_effects
-from marketplace.offering_effects import Income
 from marketplace.offerings import OfferingsBinding
 from marketplace.plans import Plan
 from marketplace.stewards import Resolution, StewardBinding
-from zkml.core.job_machine import is_zero
 from zkml.core.offering_machine import OfferingFacts
 
 VOTING_SECONDS = 7 * 86_400
@@ -31,15 +29,6 @@ class StewardPlans:
         """Plan to let a prover prove the closed model."""
         dry_run = self._steward.dry_run(sender, "grantAccess", prover)
         return Plan(dry_run, share_effects.access_effects(self._facts.model_id, prover))
-
-    def pay_owner_income(self, sender: str) -> Plan:
-        """Plan to pay owner's income from before the soft lock to the creator."""
-        dry_run = self._steward.dry_run(sender, "payOwnerIncome")
-        ledger, facts = self._offerings.ledger(), self._facts
-        is_owner = self._offerings.registry().owner_of(facts.model_id) == facts.steward
-        earns = is_owner and is_zero(ledger.shares_of(facts.model_id))
-        held = Income(ledger.holders_due(facts.model_id) if earns else 0, ledger.credits_of(facts.steward))
-        return Plan(dry_run, share_effects.owner_income_effects(facts, held))
 
     def record_successor(self, sender: str, successor_id: int) -> Plan:
         """Plan to recognise a successor version."""

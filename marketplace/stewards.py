@@ -127,10 +127,6 @@ class StewardBinding:
         """
         return int(self.contract.call("eligibleFor", motion_id, block=self.contract.chain.head))
 
-    def is_successor(self, model_id: int) -> bool:
-        """Say whether a model is a recognised successor of this one."""
-        return bool(self.contract.call("isSuccessor", model_id))
-
     def successors(self) -> list[Successor]:
         """Return the recognised successors, oldest first."""
         return [

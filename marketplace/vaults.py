@@ -9,7 +9,7 @@ from verifier_contracts.artifacts import load_artifact
 from verifier_contracts.bindings import BoundContract
 from zkml.adapters.evm.answers import TransactionReceipt
 from zkml.adapters.evm.rpc import Chain
-from zkml.adapters.evm.transactions import DryRun, OnSigned, ignore_signed
+from zkml.adapters.evm.transactions import OnSigned, ignore_signed
 from zkml.core.offering_money import vested
 from zkml.errors import RpcError
 
@@ -108,7 +108,3 @@ class CreatorVaultBinding:
     ) -> TransactionReceipt:
         """Pay the pool's liquidity to the creator, once unlocked; raises as `pay_vested` does."""
         return self.contract.transact(account, "payLiquidity", on_signed=on_signed)
-
-    def dry_run(self, sender: str, function: str) -> DryRun:
-        """Say what a move would send and cost, without sending it; raises as the move does."""
-        return self.contract.dry_run(sender, function)

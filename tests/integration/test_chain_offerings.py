@@ -6,8 +6,10 @@ from dataclasses import replace
 import pytest
 from registry_world import OUTPUT, build_world, proof_of
 
+from marketplace.offering_effects import close_effects, repay_effects
 from marketplace.offering_plans import OfferingPlans
 from marketplace.pools import Side
+from marketplace.share_effects import vested_effects
 from marketplace.shares import SharePhase
 from marketplace.steward_plans import StewardPlans
 from marketplace.stewards import Resolution
@@ -182,8 +184,8 @@ def test_offering__released__trades_pays_and_tells_its_story(sale):
     offerings, number = sale.offerings, sale.opened()
     model, anne, bill = offerings.facts(number).model_id, sale.anne, sale.bill
     assert offerings.last_offering_of(model) == number
-    plan = sale.plans.reserve(anne.address, number, 20)
-    assert [flow.amount for flow in plan.effects.flows] == [20 * ONE_TOKEN]
+    foreseen = sale.plans.reserving(anne.address, number, 20)
+    assert [flow.amount for flow in foreseen.flows] == [20 * ONE_TOKEN]
     assert offerings.reserve(anne, number, 20)[0] == 20
     offerings.offer_resale(anne, number, 5)
     assert offerings.open_resales(number) == {anne.address: 5}
@@ -249,15 +251,14 @@ def check_vault(sale, facts):
     vault, token = sale.offerings.vault_of(facts), sale.market.token
     pass_time(sale.chain, 86_400)
     due = vault.vested_due()
-    plan = sale.plans.pay_vested(sale.anne.address, facts.offering_id)
-    assert plan.effects.flows[0].amount == due.money > 0
+    assert vested_effects(facts, due).flows[0].amount == due.money > 0
     before = token.balance_of(sale.creator.address)
     vault.pay_vested(sale.anne)
     paid = token.balance_of(sale.creator.address) - before
     state = vault.vesting()
     assert paid == state.money_paid >= due.money
     with pytest.raises(MarketError):
-        sale.plans.pay_liquidity(sale.anne.address, facts.offering_id)
+        vault.pay_liquidity(sale.anne)
     sale.travel(state.liquidity_at)
     vault.pay_liquidity(sale.anne)
     assert sale.offerings.pool_of(facts).liquidity_of(sale.creator.address) > 0
@@ -302,7 +303,8 @@ def test_offering__of_junk__is_refuted_and_its_bond_shared(sale):
     offerings.challenge(sale.anne, number, CHUNK)
     ended = offerings.events.defaulted(number)
     assert (ended.cause, ended.bonus) == (DefaultCause.REFUTED, plan.effects.flows[0].amount)
-    foreseen = sale.plans.repay(sale.bill.address, number, sale.anne.address).effects
+    facts, count = offerings.facts(number), offerings.reservation_of(number, sale.anne.address)
+    foreseen = repay_effects(facts, sale.rules, sale.anne.address, count, sale.chain.now())
     amounts = [offerings.repay(sale.bill, number, who.address)[0] for who in (sale.anne, sale.bill)]
     assert amounts[0] == sum(flow.amount for flow in foreseen.flows)
     assert sum(amounts) == PUBLIC * ONE_TOKEN + 10 * ONE_TOKEN
@@ -321,16 +323,18 @@ def test_offering__not_sold_out__gives_model_bond_and_money_back(sale):
     offerings.reserve(sale.anne, number, 7)
     model = offerings.facts(number).model_id
     with pytest.raises(InvalidTransitionError):
-        sale.plans.close(sale.anne.address, number)
-    sale.travel(offerings.facts(number).closes_at + 1)
-    assert sale.plans.close(sale.anne.address, number).effects.flows[0].amount == 10 * ONE_TOKEN
+        offerings.close(sale.anne, number)
+    facts = offerings.facts(number)
+    sale.travel(facts.closes_at + 1)
+    foreseen = close_effects(facts, sale.rules, sale.chain.now())
+    assert foreseen.flows[0].amount == 10 * ONE_TOKEN
     offerings.close(sale.anne, number)
     assert offerings.repay(sale.bill, number, sale.anne.address)[0] == 7 * ONE_TOKEN
     with pytest.raises(MarketError):
         offerings.repay(sale.bill, number, sale.anne.address)
     assert sale.market.registry.owner_of(model) == sale.creator.address
     assert offerings.events.failed(number) is not None
-    assert sale.plans.withdraw(sale.anne.address).effects.flows[0].amount == 7 * ONE_TOKEN
+    assert offerings.credits_of(sale.anne.address) == 7 * ONE_TOKEN
 
 
 def test_offering__never_revealed__is_declared_by_anyone(sale):

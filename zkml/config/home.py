@@ -27,7 +27,7 @@ class Home:
 
     @property
     def sealing(self) -> Path:
-        """Files that are being encrypted, mode 0700."""
+        """Files that are being encrypted or fetched, mode 0700."""
         return self.root / "sealing"
 
     @property
@@ -77,7 +77,7 @@ class Home:
 
     @property
     def publisher(self) -> Path:
-        """Witnesses of sample and genesis proofs while they are made."""
+        """Witnesses of sample and genesis proofs in the making; proofs of a release until they are sent."""
         return self.root / "publisher"
 
     @property

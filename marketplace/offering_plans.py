@@ -3,7 +3,7 @@
 from marketplace import offering_effects
 from marketplace.effects import Effects
 from marketplace.offering_effects import Income
-from marketplace.offerings import OfferingsBinding
+from marketplace.offerings import REVEAL_GAS, OfferingsBinding
 from marketplace.plans import Plan
 from zkml.adapters.evm.gas import fee_fields, most_per_gas_wei
 from zkml.adapters.evm.transactions import DryRun
@@ -11,10 +11,6 @@ from zkml.core.artifact_encryption import ArtifactKey, WrongChunk
 from zkml.core.offering_machine import DefaultCause, OfferingFacts
 from zkml.core.offering_moves import declared_cause
 from zkml.core.offering_terms import OfferingTerms, check_terms
-from zkml.errors import BindingError
-
-REVEAL_GAS = 105_000
-"""What a reveal costs, rounded up: it cannot be estimated without telling the key to the endpoint."""
 
 
 class OfferingPlans:
@@ -75,23 +71,14 @@ class OfferingPlans:
             ),
         )
 
-    def reveal(self, sender: str, offering_id: int, key: ArtifactKey) -> Plan:
+    def reveal(self, offering_id: int, key: ArtifactKey) -> Plan:
         """Plan to reveal the key, without telling it to anybody: neither the endpoint nor who reads the plan.
 
-        Raises:
-            BindingError: another key was committed to.
-            InvalidTransitionError, MarketError: see `check_move`.
-            NotFinalError: see `OfferingsBinding.reveal`.
-            RpcError: see `Chain.request`.
+        The gas is the limit that the transaction will have, not an estimate.
         """
         offerings = self._offerings
-        facts, now = offerings.facts(offering_id), offerings.chain.now()
-        effects = offering_effects.reveal_effects(facts, offerings.rules(), now)
-        offerings.check_lock_is_final(offering_id)
-        if not key.opens(offerings.registry().commitment_of(facts.model_id).key_commitment):
-            raise BindingError(
-                f"expected the key that model {facts.model_id:#x} commits to, found another one for {sender}"
-            )
+        facts = offerings.check_reveal(offering_id, key)
+        effects = offering_effects.reveal_effects(facts, offerings.rules(), offerings.chain.now())
         hidden = offerings.contract.plan("reveal", offering_id, bytes(32))
         cost_wei = REVEAL_GAS * most_per_gas_wei(fee_fields(offerings.chain))
         arguments = {**hidden.arguments, "key": "not shown"}

@@ -104,7 +104,12 @@ class BoundContract:
             return transactions.dry_run(self.chain, self.plan(function, *arguments), sender)
 
     def transact(
-        self, account: LocalAccount, function: str, *arguments: Any, on_signed: OnSigned = ignore_signed
+        self,
+        account: LocalAccount,
+        function: str,
+        *arguments: Any,
+        gas: int | None = None,
+        on_signed: OnSigned = ignore_signed,
     ) -> TransactionReceipt:
         """Send a transaction and wait until it is mined and confirmed.
 
@@ -112,6 +117,7 @@ class BoundContract:
             account: who signs and pays for gas.
             function: its name.
             arguments: in the order of the ABI; structs as tuples.
+            gas: its limit, without a simulation before; see `transactions.send`.
             on_signed: called with the signed transaction before it leaves this machine.
 
         Raises:
@@ -119,7 +125,7 @@ class BoundContract:
         """
         with contract_errors():
             return transactions.send(
-                self.chain, account, self.plan(function, *arguments), on_signed=on_signed
+                self.chain, account, self.plan(function, *arguments), gas=gas, on_signed=on_signed
             )
 
     def transact_repeatable(

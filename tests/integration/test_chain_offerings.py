@@ -8,6 +8,7 @@ from registry_world import OUTPUT, build_world, proof_of
 
 from marketplace.offering_effects import close_effects, repay_effects
 from marketplace.offering_plans import OfferingPlans
+from marketplace.offerings import REVEAL_GAS
 from marketplace.pools import Side
 from marketplace.share_effects import vested_effects
 from marketplace.shares import SharePhase
@@ -36,6 +37,7 @@ from zkml.errors import (
     BindingError,
     ChainError,
     ConfigError,
+    InsufficientFundsError,
     InvalidTransitionError,
     MarketError,
     NotFinalError,
@@ -76,9 +78,9 @@ class Sale:
     def account(self):
         return self.world.account(1000 * ONE_TOKEN, self.offerings.address)
 
-    def model(self):
+    def model(self, **changes):
         """Return a proven model of the creator's that is sold encrypted."""
-        commitment = self.world.commitment(key_commitment=KEY.commitment)
+        commitment = self.world.commitment(key_commitment=KEY.commitment)._replace(**changes)
         fees = FeeTerms(model_fee=ONE_TOKEN, min_model_fee=1, min_model_fee_ppm=10_000)
         return self.world.proven(self.creator, commitment, fees=fees)
 
@@ -101,13 +103,13 @@ class Sale:
             symbol="SHR",
         )
 
-    def opened(self):
-        model = self.model()
+    def opened(self, **changes):
+        model = self.model(**changes)
         self.market.registry.approve(self.creator, self.offerings.address, model)
         return self.offerings.open(self.creator, self.terms(model))[0]
 
-    def sold(self):
-        number = self.opened()
+    def sold(self, **changes):
+        number = self.opened(**changes)
         self.offerings.reserve(self.anne, number, 20)
         self.offerings.reserve(self.bill, number, 60)
         return number
@@ -347,36 +349,62 @@ def test_offering__never_revealed__is_declared_by_anyone(sale):
     assert sale.offerings.events.defaulted(number).cause is DefaultCause.OVERDUE
 
 
-def test_plan_of_a_reveal__tells_the_key_to_nobody(sale, monkeypatch):
-    """A dry run of the reveal neither sends the key to the endpoint nor prints it."""
-    number, sent = sale.sold(), []
-    request = Chain.request
+@pytest.fixture
+def listened(monkeypatch):
+    """Return what is sent to the endpoint from now on: methods and parameters."""
+    sent, request = [], Chain.request
 
     def listening(self, method, *params):
-        sent.append(repr(params))
+        sent.append((method, repr(params)))
         return request(self, method, *params)
 
     monkeypatch.setattr(Chain, "request", listening)
-    plan = sale.plans.reveal(sale.creator.address, number, KEY)
-    assert sent
-    assert not any(KEY.secret.hex() in text for text in sent)
+    return sent
+
+
+def test_plan_of_a_reveal__tells_the_key_to_nobody(sale, listened):
+    """A dry run of the reveal neither sends the key to the endpoint nor prints it."""
+    number = sale.sold()
+    listened.clear()
+    plan = sale.plans.reveal(number, KEY)
+    assert listened
+    assert not any(KEY.secret.hex() in text for _, text in listened)
     assert KEY.secret not in plan.dry_run.calldata
     assert KEY.secret.hex() not in repr(plan)
     with pytest.raises(BindingError):
-        sale.plans.reveal(sale.creator.address, number, ArtifactKey(bytes(32)))
-    monkeypatch.undo()
+        sale.plans.reveal(number, ArtifactKey(bytes(32)))
+
+
+def test_reveal__before_it_is_sent__tells_the_key_to_nobody(sale, listened):
+    """The endpoint sees the key in the signed transaction and in no simulation before; a poor sender sends none."""
+    number = sale.sold()
+    sale.chain.send_once("anvil_setBalance", [sale.bill.address, hex(10**9)])
+    with pytest.raises(InsufficientFundsError):
+        sale.offerings.reveal(sale.bill, number, KEY)
+    with pytest.raises(BindingError):
+        sale.offerings.reveal(sale.creator, number, ArtifactKey(bytes(32)))
+    assert not any(KEY.secret.hex() in text for _, text in listened)
+    sale.offerings.reveal(sale.creator, number, KEY)
+    assert [method for method, text in listened if KEY.secret.hex() in text] == ["eth_sendRawTransaction"]
+
+
+def test_reveal__of_a_model_with_the_longest_texts__stays_below_its_gas_limit(sale):
+    """What the contract reads of the model decides what a reveal takes: at most, well below the fixed limit."""
+    text = "x" * 128
+    circuits = tuple(sale.world.circuit() for _ in range(4))
+    number = sale.sold(manifest_cid=text, name=text, licence=text, circuit_ids=circuits)
     receipt = sale.offerings.reveal(sale.creator, number, KEY)
-    assert abs(receipt.gas_used - plan.dry_run.gas) < 15_000
+    assert 120_000 < receipt.gas_used < 0.7 * REVEAL_GAS
 
 
 def test_reveal__of_a_sale_that_may_be_undone__is_not_sent(sale, monkeypatch):
     """The key stays secret until the sale is as deep as the chain's confirmations: nobody gets it for nothing."""
     number = sale.sold()
     monkeypatch.setattr(sale.chain, "confirmations", 2)
-    for reveal in (sale.offerings.reveal, sale.plans.reveal):
-        who = sale.creator if reveal == sale.offerings.reveal else sale.creator.address
-        with pytest.raises(NotFinalError):
-            reveal(who, number, KEY)
+    with pytest.raises(NotFinalError):
+        sale.offerings.reveal(sale.creator, number, KEY)
+    with pytest.raises(NotFinalError):
+        sale.plans.reveal(number, KEY)
     assert sale.offerings.facts(number).revealed_at == 0
     pass_time(sale.chain, 1)
     pass_time(sale.chain, 1)

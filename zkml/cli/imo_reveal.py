@@ -39,10 +39,9 @@ def reveal(session: Session, offering: str, sealed: Path | None, unchecked: bool
     key = own_key(session, market, facts.model_id)
     if not unchecked:
         _try(session, market, facts, key, sealed)
-    # Simulating it would tell the key to the endpoint, and printing it to everybody.
-    plan = OfferingPlans(market.offerings).reveal(account.address, facts.offering_id, key)
     if dry_run:
-        show_plan(session, market, plan)
+        # Simulating it would tell the key to the endpoint, and printing it to everybody.
+        show_plan(session, market, OfferingPlans(market.offerings).reveal(facts.offering_id, key))
         return
     receipt = market.offerings.reveal(account, facts.offering_id, key)
     _finish(session, market, facts, receipt, "revealed", dry_run=False)

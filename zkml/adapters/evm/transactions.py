@@ -16,7 +16,13 @@ from zkml.adapters.evm.answers import TransactionReceipt
 from zkml.adapters.evm.gas import MAX_TRANSACTION_GAS, estimate_gas, fee_fields, most_per_gas_wei
 from zkml.adapters.evm.reverts import STANDARD_REVERTS, RevertDecoder
 from zkml.adapters.evm.rpc import Chain, call_fields
-from zkml.errors import ChainError, RevertedError, RpcError, TransactionTimeoutError
+from zkml.errors import (
+    ChainError,
+    InsufficientFundsError,
+    RevertedError,
+    RpcError,
+    TransactionTimeoutError,
+)
 
 _FIRST_POLL_SECONDS = 0.01
 _LAST_POLL_SECONDS = 1.0
@@ -259,6 +265,7 @@ def send(
     account: LocalAccount,
     call: Call,
     *,
+    gas: int | None = None,
     on_signed: OnSigned = ignore_signed,
 ) -> TransactionReceipt:
     """Simulate, sign once, hand over, broadcast, wait and check.
@@ -271,6 +278,7 @@ def send(
         chain: where to send it.
         account: who pays for gas.
         call: what to do.
+        gas: its limit, without a simulation before: for what the endpoint must not see unsigned.
         on_signed: called with the signed transaction before it leaves this machine.
 
     Raises:
@@ -282,10 +290,23 @@ def send(
         HomeLockedError: another process sends for this account, and does not end.
     """
     with chain.sending_lock.hold(chain.chain_id, account.address):
-        signed = sign(chain, account, call)
+        fees = None if gas is None else _affordable(chain, account, gas)
+        signed = sign(chain, account, call, gas=gas, fees=fees)
         on_signed(signed)
         broadcast(chain, signed)
     return wait(chain, signed, call=call)
+
+
+def _affordable(chain: Chain, account: LocalAccount, gas: int) -> dict[str, int]:
+    """Return the fee fields of a transaction that nobody simulates, if its sender can pay for it."""
+    fees, found = fee_fields(chain), chain.balance_wei(account.address)
+    needed = gas * most_per_gas_wei(fees)
+    if found < needed:
+        raise InsufficientFundsError(
+            f"expected {needed} wei of {account.address} for gas, found {found}",
+            hint="send ether to the account that signs; what is not used is not paid",
+        )
+    return fees
 
 
 def send_repeatable(

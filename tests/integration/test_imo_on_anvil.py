@@ -308,11 +308,14 @@ def test_imo__tombstoned__is_not_sold_and_defaults_with_the_bond_back(stage, ask
     number, model = sold(stage, ask, "tombstoned")
     other, sibling = opened(stage, ask, "sibling")
     ask("imo", "reserve", str(other), "--shares", "1", who="ann")
+    ask("imo", "resell", str(other), "--shares", "1", who="ann")
     for found in (model, sibling):
         circuit = stage.market.registry.commitment_of(found).circuit_id
         stage.market.router.tombstone(stage.built.deployer, circuit, "forged proofs are known")
-    refused = ask("imo", "reserve", str(other), "--shares", "1", who="ann", code=1)["error"]
-    assert refused["type"] == "TombstonedError"
+    for move in ("reserve", "buy"):
+        refused = ask("imo", move, str(other), "--shares", "1", who="ben", code=1)["error"]
+        assert refused["type"] == "TombstonedError"
+    assert [move["command"] for move in ask("imo", "show", str(other))["next"]] == [f"zkml imo claim {other}"]
     found = ask("imo", "claim", str(other), who="ann")
     assert [taken["move"].partition(".")[2] for taken in found["taken"]] == ["close", "repay", "withdraw"]
     assert found["received"] == "2.000000 zUSD"

@@ -53,8 +53,10 @@ def next_moves(
     if is_tombstoned and status.is_sold and status is not OfferingStatus.OVERDUE:
         text = "declare the default: the circuit is tombstoned, money and bond go back"
         return [NextMove("anyone", text, f"zkml imo default {number}")]
+    if is_tombstoned and status is OfferingStatus.OPEN:
+        return [_ending(number)]
     moves = {
-        OfferingStatus.OPEN: [_ending(number) if is_tombstoned else _reserving(facts, end)],
+        OfferingStatus.OPEN: [_reserving(facts, end)],
         OfferingStatus.SOFT_LOCKED: [_revealing(number, end)],
         OfferingStatus.REVEALED: _judging(facts, rules, end),
         OfferingStatus.RELEASABLE: [_releasing(number, "anyone", end)],

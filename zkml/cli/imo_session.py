@@ -3,9 +3,9 @@
 from typing import Any
 
 from zkml.cli.imo_times import describe_time
-from zkml.errors import ConfigError, InvalidTransitionError, MarketError, NotFinalError
+from zkml.errors import ConfigError, InvalidTransitionError, MarketError, NotFinalError, TombstonedError
 
-_OF_CIRCUIT = ("reserve", "finalize", "declare_default")
+_OF_CIRCUIT = ("reserve", "buy_resale", "finalize", "declare_default")
 """Moves for which it counts whether the circuit is tombstoned."""
 
 
@@ -58,7 +58,10 @@ def part_of_share(units: int) -> str:
 
 
 def check_offering(market: Any, facts: Any, move: str, *, caller: str = "") -> None:
-    """Check that an offering allows a move now; raises as `check_move`, with times as people read them."""
+    """Check that an offering allows a move now; raises as `check_move`, with times as people read them.
+
+    Of a tombstoned circuit's offering nobody takes over shares either, which the contract would let them.
+    """
     from zkml.core.offering_machine import ends_at
     from zkml.core.offering_moves import check_move
 
@@ -71,6 +74,13 @@ def check_offering(market: Any, facts: Any, move: str, *, caller: str = "") -> N
         text = describe_time(end or 0)
         hint = error.hint.replace(text.partition(" (")[0], text) if end else error.hint
         raise InvalidTransitionError(error.message, hint=hint, **error.context) from error
+    if move == "buy_resale" and tombstoned:
+        # The contract leaves holders their resales; who buys now pays for what can only be paid back.
+        raise TombstonedError(
+            f"expected a circuit that is trusted to release offering {facts.offering_id}, found a tombstoned "
+            "one",
+            hint="its shares are worth their price back and no more: nothing was bought",
+        )
 
 
 def check_settled(market: Any, facts: Any) -> None:

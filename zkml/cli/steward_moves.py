@@ -62,7 +62,8 @@ def grant(session: Session, offering: str, prover: str, dry_run: bool) -> None:
 def successor(session: Session, offering: str, model: str, dry_run: bool) -> None:
     """Record MODEL as a successor version of OFFERING's model. Anyone may.
 
-    It must be PROVEN, of the same publisher, and name the offered model as its parent at the offering's rate.
+    It must be PROVEN, published by the offering's creator or by the offered model's publisher, and name that
+    model as its parent at the offering's rate.
 
     Example: zkml steward successor 1 0x2a...
     """

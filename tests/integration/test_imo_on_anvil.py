@@ -230,6 +230,10 @@ def _decide(stage, ask, number, model):
     one, now = str(number), stage.market.chain.now
     assert ask("steward", "set-fee", one, "--model-fee", "1.5", who="cara")["transaction"]
     assert ask("steward", "show", one)["model_fee"] == "1.500000 zUSD"
+    shown = ask("imo", "show", one)
+    fees = [shown[name] for name in ("model_fee", "min_model_fee", "max_model_fee")]
+    assert fees == ["1.500000 zUSD", "1.000000 zUSD", "10.000000 zUSD"]
+    assert shown["min_model_fee_ppm"] == 100_000
     assert ask("steward", "set-fee", one, "--model-fee", "11", who="cara", code=1)
     assert (
         ask("steward", "successor", one, f"{model:#066x}", who="eve", code=1)["error"]["type"]

@@ -66,7 +66,7 @@ def describe_offering(market: Any, facts: Any) -> dict[str, Any]:
         "seed": {"money": show(seed.money), "shares": part_of_share(seed.shares), "ppm": facts.seed_ppm},
         "holders_ppm": holders_ppm(market.ledger.split_of(facts.model_id)),
         "pool_ppm": seed.shares * PPM // (facts.total_shares * SHARE),
-        "max_model_fee": show(facts.max_model_fee),
+        **_fees(market, facts),
         "successor_rate_ppm": facts.successor_rate_ppm,
         "vesting_seconds": facts.vesting_seconds,
         "lp_lock_seconds": facts.lp_lock_seconds,
@@ -78,6 +78,17 @@ def describe_offering(market: Any, facts: Any) -> dict[str, Any]:
         "release": _release(market, facts),
         "default": _default(market, facts),
         "next": moves_as_json(next_moves(facts, rules, now, is_tombstoned=tombstoned)),
+    }
+
+
+def _fees(market: Any, facts: Any) -> dict[str, Any]:
+    """Return what an output costs at present, and between what the creator may set it."""
+    fees, show = market.registry.fee_terms_of(facts.model_id), market.token.show
+    return {
+        "model_fee": show(fees.model_fee),
+        "min_model_fee": show(fees.min_model_fee),
+        "min_model_fee_ppm": fees.min_model_fee_ppm,
+        "max_model_fee": show(facts.max_model_fee),
     }
 
 
@@ -177,7 +188,8 @@ def _text(value: dict[str, Any]) -> str:
         "no votes": f"{percent(value['pool_ppm'])} of all shares, the pool's: they count, and never vote",
         "vesting": f"the rest, over {describe_span(value['vesting_seconds'])} from the release on",
         "liquidity": f"the creator's {describe_span(value['lp_lock_seconds'])} after the release",
-        "fee band": f"up to {value['max_model_fee']}",
+        "model fee": f"{value['model_fee']}, from {value['min_model_fee']} to {value['max_model_fee']}",
+        "fee part": f"at least {percent(value['min_model_fee_ppm'])} of the price",
         "successors": f"owe {value['successor_rate_ppm']} millionths at least",
         "creator": value["creator"],
         "guardian": value["guardian"],

@@ -74,6 +74,7 @@ def test_imo_open__shown_first_then_once(stage, ask, tmp_path):
     (flow,) = planned["transactions"][2]["effects"]["flows"]
     assert flow["amount"] == str(BOND)
     assert planned["terms"]["raise"] == "102.000000 zUSD"
+    assert (planned["terms"]["seed_shares"], planned["terms"]["vesting_shares"]) == ("2.55", "46.45")
     path = tmp_path / "terms.toml"
     path.write_text(
         'total_shares = 100\nprice = "2"\nmodel_fee = "1"\nwindow = "1d"\nvesting = "90d"\n'
@@ -188,6 +189,7 @@ def test_imo__revealed_and_right__is_not_refuted_and_releases(stage, ask):
     secret = market.offerings.facts(number).key.hex()
     assert secret not in str(planned)
     assert ask("imo", "reveal", one, who="cara")["transaction"] is None
+    stage.person("eve")
     height = market.chain.height()
     found = ask("imo", "challenge", one, who="eve")
     assert (found["wrong_chunk"], found["chunks"], found["transaction"]) == (None, 3, None)
@@ -199,8 +201,13 @@ def test_imo__revealed_and_right__is_not_refuted_and_releases(stage, ask):
     stage.pass_to(market.offerings.releasable_at(number))
     planned = ask(*words, "--dry-run", who="eve")
     assert planned["releases"]["bond"] == "10.200000 zUSD"
+    assert planned["releases"]["seed_shares"] == ask("imo", "show", one)["seed"]["shares"] == "2.55"
     found = ask(*words, who="eve")
-    assert (found["status"], found["pool_money"]) == ("TRADING", "5.100000 zUSD")
+    assert (found["status"], found["pool_money"], found["pool_shares"]) == (
+        "TRADING",
+        "5.100000 zUSD",
+        "2.55",
+    )
     assert ask(*words, who="eve")["transaction"] is None
 
     stage.earn(model, 2, stage.built.enrolled())
@@ -252,8 +259,11 @@ def _decide(stage, ask, number, model):
     assert ask("steward", "vote", one, motion, who="ann")["transaction"] is None
     assert ask("steward", "carry", one, motion, who="ann", code=1)
     ask("steward", "vote", one, motion, who="ben")
-    (found,) = ask("steward", "show", one, "--account", stage.person("ben"))["motions"]
+    shown = ask("steward", "show", one, "--account", stage.person("ben"))
+    assert (shown["account"]["shares"], shown["account"]["votes"]) == ("21", "21")
+    (found,) = shown["motions"]
     assert found["majority"] is True
+    assert (found["support"], 76 < float(found["eligible"]) < 78) == ("51", True)
     assert ask("steward", "carry", one, motion, who="eve")["state"] == "CARRIED"
     assert ask("registry", "show", f"{model:#066x}")["status"] == "DEPRECATED"
 
@@ -386,5 +396,5 @@ def test_imo_finalize__from_a_bundle__proves_verifies_and_releases(stage, ask, m
     assert ask(*words, "--dry-run", who="eve")["transactions"][0]["function"].endswith(".finalize")
     monkeypatch.setattr("circuits.single_proof.prove_input", None)
     found = ask(*words, who="eve")
-    assert (found["status"], found["pool_shares"]) == ("TRADING", "2.55 shares")
+    assert (found["status"], found["pool_shares"]) == ("TRADING", "2.55")
     assert "a proof that was made before is used" in ask.said.err

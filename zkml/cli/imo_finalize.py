@@ -5,7 +5,7 @@ from typing import Any
 
 import click
 
-from zkml.cli.imo_session import check_offering, find_offering, part_of_share
+from zkml.cli.imo_session import check_offering, find_offering
 from zkml.cli.imo_steps import describe_timed
 from zkml.cli.imo_times import describe_span
 from zkml.cli.market_session import account_of, open_market_of
@@ -68,27 +68,27 @@ def describe_release(facts: Any, show: Any) -> tuple[dict[str, Any], str]:
         facts: of the offering.
         show: writes an amount for people; see `PaymentToken.show`.
     """
-    from zkml.core.offering_money import SHARE, seed_of
+    from zkml.core.offering_money import SHARE, seed_of, show_shares
 
     seed = seed_of(facts.public_shares, facts.price, facts.seed_ppm)
     rest = facts.creator_shares * SHARE - seed.shares
     value = {
         "public_shares": facts.public_shares,
         "seed_money": show(seed.money),
-        "seed_shares": str(seed.shares),
+        "seed_shares": show_shares(seed.shares),
         "vesting_money": show(facts.raise_total - seed.money),
-        "vesting_shares": str(rest),
+        "vesting_shares": show_shares(rest),
         "bond": show(facts.bond),
     }
     lines = [
         f"free         {facts.public_shares} shares of the holders",
         (
-            f"pool         {value['seed_money']} and {part_of_share(seed.shares)}, liquidity locked for "
+            f"pool         {value['seed_money']} and {value['seed_shares']} shares, liquidity locked for "
             f"{describe_span(facts.lp_lock_seconds)}"
         ),
         (
-            f"vesting      {value['vesting_money']} and {part_of_share(rest)} to {facts.creator} over "
-            f"{describe_span(facts.vesting_seconds)}"
+            f"vesting      {value['vesting_money']} and {value['vesting_shares']} shares to {facts.creator} "
+            f"over {describe_span(facts.vesting_seconds)}"
         ),
         f"bond         {value['bond']} credited to {facts.creator}",
     ]
@@ -157,6 +157,8 @@ def _made(session: Session, opened: Any, packed: bytes, kept: Path) -> Any:
 
 
 def _finish(session: Session, market: Any, facts: Any, receipt: Any, said: str, **more: Any) -> None:
+    from zkml.core.offering_money import show_shares
+
     number = facts.offering_id
     pool = market.offerings.pool_of(facts)
     reserves = pool.reserves()
@@ -165,9 +167,9 @@ def _finish(session: Session, market: Any, facts: Any, receipt: Any, said: str, 
         "status": market.offerings.status(number).name,
         "pool": pool.address,
         "pool_money": market.token.show(reserves.money),
-        "pool_shares": part_of_share(reserves.shares),
+        "pool_shares": show_shares(reserves.shares),
         "transaction": receipt.transaction if receipt else None,
         **more,
     }
-    text = f"{said}: the pool {pool.address} has {value['pool_money']} and {value['pool_shares']}"
+    text = f"{said}: the pool {pool.address} has {value['pool_money']} and {value['pool_shares']} shares"
     session.console.result(value, text)

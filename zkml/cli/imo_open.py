@@ -6,7 +6,6 @@ import click
 
 from zkml.cli.identifiers import parse_model
 from zkml.cli.imo_sealed import sold_artifact
-from zkml.cli.imo_session import part_of_share
 from zkml.cli.imo_steps import Step, model_approval, payment_approval, send_steps
 from zkml.cli.imo_terms import WrittenTerms, complete_terms, terms_options
 from zkml.cli.imo_times import describe_span, describe_time
@@ -66,6 +65,8 @@ def describe_terms(terms: Any, show: Any) -> tuple[dict[str, Any], str]:
         terms: `OfferingTerms`.
         show: writes an amount for people; see `PaymentToken.show`.
     """
+    from zkml.core.offering_money import SHARE, show_shares
+
     seed = terms.seed
     value = {
         "total_shares": terms.total_shares,
@@ -77,10 +78,10 @@ def describe_terms(terms: Any, show: Any) -> tuple[dict[str, Any], str]:
         "window_seconds": terms.window_seconds,
         "seed_ppm": terms.seed_ppm,
         "seed_money": show(seed.money),
-        "seed_shares": str(seed.shares),
+        "seed_shares": show_shares(seed.shares),
         "vesting_seconds": terms.vesting_seconds,
         "vesting_money": show(terms.raise_total - seed.money),
-        "vesting_shares": str(terms.creator_shares * 10**18 - seed.shares),
+        "vesting_shares": show_shares(terms.creator_shares * SHARE - seed.shares),
         "lp_lock_seconds": terms.lp_lock_seconds,
         "model_fee": show(terms.fees.model_fee),
         "min_model_fee": show(terms.fees.min_model_fee),
@@ -96,17 +97,17 @@ def describe_terms(terms: Any, show: Any) -> tuple[dict[str, Any], str]:
 
 
 def _terms_text(value: dict[str, Any], terms: Any) -> str:
-    rest, seed_part = part_of_share(int(value["vesting_shares"])), percent(terms.seed_ppm)
-    fees = terms.fees
+    seed_part, fees = percent(terms.seed_ppm), terms.fees
+    vesting = describe_span(terms.vesting_seconds)
     rows = {
         "shares": f"{terms.total_shares} {terms.symbol}: {terms.creator_shares} yours, the rest on sale",
         "on sale": f"{terms.public_shares} for {describe_span(terms.window_seconds)}",
         "price": f"{value['price']} for a share",
         "raise": f"{value['raise']} if all are sold; else model, bond and money go back",
         "bond": f"{value['bond']}; yours again at the release, the holders' if you do not deliver",
-        "pool": f"{value['seed_money']} and {part_of_share(terms.seed.shares)}, {seed_part} of the raise",
+        "pool": f"{value['seed_money']} and {value['seed_shares']} shares, {seed_part} of the raise",
         "liquidity": f"yours {describe_span(terms.lp_lock_seconds)} after the release",
-        "vesting": f"{value['vesting_money']} and {rest} over {describe_span(terms.vesting_seconds)}",
+        "vesting": f"{value['vesting_money']} and {value['vesting_shares']} shares over {vesting}",
         "model fee": f"{value['model_fee']}, from {value['min_model_fee']} to {value['max_model_fee']}",
         "fee part": f"at least {fees.min_model_fee_ppm} millionths of the price",
         "successors": f"owe {terms.successor_rate_ppm} millionths at least",

@@ -6,7 +6,7 @@ import click
 
 from zkml.cli.console import table
 from zkml.cli.identifiers import parse_address, parse_model
-from zkml.cli.imo_session import find_offering, part_of_share
+from zkml.cli.imo_session import find_offering
 from zkml.cli.imo_times import describe_span, describe_time
 from zkml.cli.imo_warnings import percent, warnings_of_offering
 from zkml.cli.market_session import open_market_of
@@ -37,7 +37,7 @@ def describe_offering(market: Any, facts: Any) -> dict[str, Any]:
     """Return all that people ask of an offering, as JSON."""
     from zkml.cli.imo_next import moves_as_json, next_moves
     from zkml.core.offering_machine import status_of
-    from zkml.core.offering_money import SHARE, seed_of
+    from zkml.core.offering_money import SHARE, seed_of, show_shares
     from zkml.core.offering_moves import MOVES
     from zkml.core.pricing import PPM
     from zkml.core.revenue import holders_ppm
@@ -63,7 +63,7 @@ def describe_offering(market: Any, facts: Any) -> dict[str, Any]:
         "raise": show(facts.raise_total),
         "raised": show(facts.raised),
         "bond": show(facts.bond),
-        "seed": {"money": show(seed.money), "shares": part_of_share(seed.shares), "ppm": facts.seed_ppm},
+        "seed": {"money": show(seed.money), "shares": show_shares(seed.shares), "ppm": facts.seed_ppm},
         "holders_ppm": holders_ppm(market.ledger.split_of(facts.model_id)),
         "pool_ppm": seed.shares * PPM // (facts.total_shares * SHARE),
         **_fees(market, facts),
@@ -122,6 +122,7 @@ def _artifact(facts: Any) -> dict[str, Any]:
 def _release(market: Any, facts: Any) -> dict[str, Any] | None:
     """Return what became of a release: pool and vesting; None where there was none."""
     from zkml.core.offering_machine import OfferingOutcome
+    from zkml.core.offering_money import show_shares
 
     if facts.outcome is not OfferingOutcome.TRADING:
         return None
@@ -131,15 +132,15 @@ def _release(market: Any, facts: Any) -> dict[str, Any] | None:
     return {
         "pool": pool.address,
         "pool_money": show(reserves.money),
-        "pool_shares": part_of_share(reserves.shares),
+        "pool_shares": show_shares(reserves.shares),
         "pool_price": show(reserves.price),
         "released": _time(state.started_at),
         "vested": _time(state.started_at + state.vesting_seconds),
         "liquidity": _time(state.liquidity_at),
         "vesting_money": show(state.money),
-        "vesting_shares": part_of_share(state.shares),
+        "vesting_shares": show_shares(state.shares),
         "due_money": show(money),
-        "due_shares": part_of_share(shares),
+        "due_shares": show_shares(shares),
     }
 
 
@@ -158,6 +159,8 @@ def _default(market: Any, facts: Any) -> dict[str, Any] | None:
 
 def describe_account(market: Any, facts: Any, account: str) -> dict[str, Any]:
     """Return what an account has in an offering, as JSON."""
+    from zkml.core.offering_money import show_shares
+
     offerings, ledger, show = market.offerings, market.ledger, market.token.show
     units = offerings.shares_of(facts).balance_of(account)
     earning = facts.is_sold_out and ledger.shares_of(facts.model_id) == facts.shares
@@ -165,7 +168,7 @@ def describe_account(market: Any, facts: Any, account: str) -> dict[str, Any]:
         "address": account,
         "reservation": offerings.reservation_of(facts.offering_id, account),
         "on_resale": offerings.resale_of(facts.offering_id, account),
-        "shares": part_of_share(units),
+        "shares": show_shares(units),
         "income_due": show(ledger.shares_due(facts.model_id, account) if earning else 0),
         "offering_credits": show(offerings.credits_of(account)),
         "ledger_credits": show(ledger.credits_of(account)),
@@ -184,7 +187,7 @@ def _text(value: dict[str, Any]) -> str:
         "price": f"{value['price']} for a share; {value['raised']} of {value['raise']} raised",
         "bond": value["bond"],
         "income": f"{percent(value['holders_ppm'])} of the model's, after the platform's part",
-        "pool": f"{seed['money']} and {seed['shares']} at the release",
+        "pool": f"{seed['money']} and {seed['shares']} shares at the release",
         "no votes": f"{percent(value['pool_ppm'])} of all shares, the pool's: they count, and never vote",
         "vesting": f"the rest, over {describe_span(value['vesting_seconds'])} from the release on",
         "liquidity": f"the creator's {describe_span(value['lp_lock_seconds'])} after the release",
@@ -211,12 +214,15 @@ def _ending_lines(value: dict[str, Any]) -> list[str]:
     lines = []
     if value["release"]:
         found = value["release"]
-        vests, until = f"{found['vesting_money']} and {found['vesting_shares']}", found["vested"]["text"]
+        vests, until = (
+            f"{found['vesting_money']} and {found['vesting_shares']} shares",
+            found["vested"]["text"],
+        )
         lines += [
-            f"pool now     {found['pool_money']} and {found['pool_shares']}",
+            f"pool now     {found['pool_money']} and {found['pool_shares']} shares",
             f"pool price   {found['pool_price']} for a share",
             f"vests        {vests} until {until}",
-            f"due now      {found['due_money']} and {found['due_shares']} to the creator",
+            f"due now      {found['due_money']} and {found['due_shares']} shares to the creator",
             f"liquidity    the creator's from {found['liquidity']['text']}",
         ]
     if value["default"]:
@@ -231,7 +237,7 @@ def _account_lines(found: dict[str, Any] | None) -> list[str]:
     if found is None:
         return []
     return [
-        f"account      {found['address']} has {found['shares']}",
+        f"account      {found['address']} has {found['shares']} shares",
         f"  reserved   {found['reservation']}, of it {found['on_resale']} on resale",
         f"  income due {found['income_due']}",
         f"  credits    {found['offering_credits']} with the offerings",

@@ -1,12 +1,13 @@
 """`zkml steward show`: the model as its steward holds it, and the motions about it."""
 
+from decimal import Decimal
 from typing import Any
 
 import click
 
 from zkml.cli.console import table
 from zkml.cli.identifiers import parse_address
-from zkml.cli.imo_session import find_offering, part_of_share
+from zkml.cli.imo_session import find_offering
 from zkml.cli.imo_times import describe_time
 from zkml.cli.market_session import open_market_of
 from zkml.cli.options import Session, chain_command
@@ -57,7 +58,9 @@ def _describe(market: Any, facts: Any, account: str | None) -> dict[str, Any]:
 
 
 def describe_motion(market: Any, steward: Any, motion: Any, now: int) -> dict[str, Any]:
-    """Return a motion with its votes as JSON."""
+    """Return a motion with its votes, in whole shares, as JSON."""
+    from zkml.core.offering_money import show_shares
+
     eligible = eligible_votes(steward, motion.motion_id)
     state = "CARRIED" if motion.is_done else ("OPEN" if motion.is_live(now) else "LAPSED")
     return {
@@ -65,8 +68,8 @@ def describe_motion(market: Any, steward: Any, motion: Any, now: int) -> dict[st
         "resolution": motion.resolution.name.lower(),
         "fee": market.token.show(motion.fee) if motion.resolution.name == "FEE" else None,
         "state": state,
-        "support": str(motion.support),
-        "eligible": None if eligible is None else str(eligible),
+        "support": show_shares(motion.support),
+        "eligible": None if eligible is None else show_shares(eligible),
         "majority": eligible is not None and motion.has_majority(eligible),
         "votes_of": {"timestamp": motion.snapshot_at, "text": describe_time(motion.snapshot_at)},
         "ends": {"timestamp": motion.ends_at, "text": describe_time(motion.ends_at)},
@@ -82,11 +85,13 @@ def eligible_votes(steward: Any, motion: int) -> int | None:
 
 
 def _votes(market: Any, facts: Any, account: str) -> dict[str, Any]:
+    from zkml.core.offering_money import show_shares
+
     shares = market.offerings.shares_of(facts)
     return {
         "address": account,
-        "shares": part_of_share(shares.balance_of(account)),
-        "votes": part_of_share(shares.votes_of(account)),
+        "shares": show_shares(shares.balance_of(account)),
+        "votes": show_shares(shares.votes_of(account)),
         "delegate": shares.delegate_of(account),
     }
 
@@ -109,7 +114,8 @@ def _text(value: dict[str, Any]) -> str:
     ]
     if value["account"]:
         found = value["account"]
-        lines.append(f"account      {found['address']} has {found['shares']}, and votes of {found['votes']}")
+        votes = f"votes of {found['votes']} shares"
+        lines.append(f"account      {found['address']} has {found['shares']} shares, and {votes}")
     return "\n".join([*lines, _motions_text(value["motions"])])
 
 
@@ -126,4 +132,4 @@ def _motions_text(motions: list[dict[str, Any]]) -> str:
 def _percent(motion: dict[str, Any]) -> str:
     if not motion["eligible"] or motion["eligible"] == "0":
         return "-"
-    return f"{_HUNDRED * int(motion['support']) / int(motion['eligible']):.2f} %"
+    return f"{_HUNDRED * Decimal(motion['support']) / Decimal(motion['eligible']):.2f} %"

@@ -29,6 +29,7 @@ def delegate(session: Session, offering: str, to: str | None, dry_run: bool) -> 
     Example: zkml steward delegate 1
     """
     from zkml.cli.plans import show_preview
+    from zkml.core.offering_money import show_shares
 
     market = open_market_of(session)
     account = account_of(session, "requester", market)
@@ -45,10 +46,10 @@ def delegate(session: Session, offering: str, to: str | None, dry_run: bool) -> 
     value = {
         "account": account.address,
         "delegate": target,
-        "shares": part_of_share(shares.balance_of(account.address)),
+        "shares": show_shares(shares.balance_of(account.address)),
         "transaction": receipt.transaction if receipt else None,
     }
-    session.console.result(value, f"{target} votes with {value['shares']} of {account.address}")
+    session.console.result(value, f"{target} votes with {value['shares']} shares of {account.address}")
 
 
 @click.command()

@@ -89,7 +89,7 @@ class SrsStore:
         raise SrsError(
             f"expected the SRS {identity.name} for logrows {identity.logrows} with the G2 points of "
             f"{identity.tau_g2}, found none in {self._directory}",
-            hint="import the ceremony's file: zkml circuit compile --srs"
+            hint="import the ceremony's file: --srs FILE of zkml circuit compile, or of zkml model open"
             if identity.secure
             else "it was made on another machine: only its owner can hand it out",
             logrows=identity.logrows,

@@ -10,6 +10,7 @@ import pytest
 from ezkl_circuits import committed_lab, relu, write_mlp
 
 from circuits.ezkl.revealed import verify_revealed
+from circuits.srs_file import ceremony_verification_srs
 from marketplace.opening import refutation_of
 from marketplace.sealed_store import find_record
 from marketplace.sealing import seal_file
@@ -203,7 +204,13 @@ def test_sold__honest_model__opens_to_what_was_proved(studio, ask, tmp_path):
     with mirror_of(studio.home.artifacts) as url:
         fetched, _ = ask("model", "fetch", made["model_id"], url, home=stranger)
     assert (fetched["offered"], fetched["missing"]) == (True, [])
-    assert ask("model", "open", made["model_id"], home=stranger)[0]["verdict"] == "accepted"
+    srs = tmp_path / "k1.srs"
+    srs.write_bytes(b"no SRS")
+    refused, _ = ask("model", "open", made["model_id"], "--srs", str(srs), home=stranger, code=1)
+    assert (refused["error"]["type"], stranger.srs.exists()) == ("SrsError", False)
+    srs.write_bytes(ceremony_verification_srs())
+    judged, _ = ask("model", "open", made["model_id"], "--srs", str(srs), home=stranger)
+    assert (judged["verdict"], len(list(stranger.srs.iterdir()))) == ("accepted", 1)
     assert not stranger.artifact_keys.exists()
 
 

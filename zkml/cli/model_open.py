@@ -33,6 +33,12 @@ _CHUNK_STEP = 4
 @click.option("--sealed", type=click.Path(path_type=Path), help="Published file; default: that in the store.")
 @click.option("--out", type=click.Path(path_type=Path), help="Keep the decrypted model here.")
 @click.option(
+    "--srs",
+    "srs_file",
+    type=click.Path(path_type=Path),
+    help="The ceremony's file to import first, which the key is rebuilt with.",
+)
+@click.option(
     "--max-mib",
     type=click.IntRange(min=1),
     default=16 << 10,
@@ -41,7 +47,13 @@ _CHUNK_STEP = 4
 )
 @chain_command
 def open_(
-    session: Session, model: str, offering: int | None, sealed: Path | None, out: Path | None, max_mib: int
+    session: Session,
+    model: str,
+    offering: int | None,
+    sealed: Path | None,
+    out: Path | None,
+    srs_file: Path | None,
+    max_mib: int,
 ) -> None:
     """Open what an offering sold with its revealed key, and compare it with what was proved.
 
@@ -51,6 +63,7 @@ def open_(
 
     Example: zkml model open 0x1f... --out model.onnx
     """
+    from circuits.srs import SrsStore
     from zkml.audit.artifact_audit import OpeningTools, SoldArtifact, audit_artifact
     from zkml.audit.evidence import Contracts, unreachable_is_inconclusive
     from zkml.cli.audit import rebuild_with
@@ -60,6 +73,8 @@ def open_(
 
     if out is not None and not out.parent.is_dir():
         raise ConfigError(f"expected a folder for the decrypted model, found none at {out.parent}")
+    if srs_file is not None:
+        SrsStore(session.home.srs).import_file(srs_file)
     with unreachable_is_inconclusive():
         market = open_market_of(session)
         number = model_named(market, model)

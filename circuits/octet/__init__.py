@@ -1,0 +1,1 @@
+"""OCTET: sumcheck, logUp and multilinear KZG over BN254 for networks of bytes."""

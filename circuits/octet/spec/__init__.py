@@ -1,0 +1,1 @@
+"""The executable specification of OCTET, written to be read beside docs/octet.md."""

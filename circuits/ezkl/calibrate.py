@@ -22,6 +22,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from circuits.ezkl.settings import CircuitSettings, RunArguments, write_settings
+from circuits.fidelity import error_limit, is_within_budget, measure_fidelity
 from circuits.port import ErrorBudget
 from zkml.adapters.ezkl import client
 from zkml.adapters.ezkl.client import Passage
@@ -127,31 +128,6 @@ def choose_samples(calibration: NDArray[np.float64]) -> NDArray[np.float64]:
         return flat
     chosen: NDArray[np.float64] = flat[np.linspace(0, len(flat) - 1, MAX_SAMPLES).astype(int)]
     return chosen
-
-
-def measure_fidelity(outputs: NDArray[np.float64], reference: NDArray[np.float64]) -> Fidelity:
-    """Compare a circuit's outputs with the float model's. Shapes: (samples, output elements)."""
-    errors = np.abs(outputs - reference)
-    same = outputs.argmax(axis=1) == reference.argmax(axis=1)
-    return Fidelity(
-        samples=len(outputs),
-        max_abs_error=float(errors.max()),
-        mean_abs_error=float(errors.mean()),
-        argmax_agreement=float(same.mean()),
-    )
-
-
-def is_within_budget(fidelity: Fidelity, budget: ErrorBudget, reference: NDArray[np.float64]) -> bool:
-    """Say whether a circuit is exact enough."""
-    is_close = fidelity.max_abs_error <= error_limit(budget, reference)
-    return is_close and fidelity.argmax_agreement >= budget.min_argmax_agreement
-
-
-def error_limit(budget: ErrorBudget, reference: NDArray[np.float64]) -> float:
-    """Return the largest absolute error a budget allows, in the model's units."""
-    if budget.max_abs_error is not None:
-        return budget.max_abs_error
-    return budget.relative_error * float(np.abs(reference).max(initial=1e-6))
 
 
 def least_logrows(settings: CircuitSettings) -> int:

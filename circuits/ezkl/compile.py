@@ -9,9 +9,9 @@ from numpy.typing import NDArray
 
 from circuits.bundle import Bundle, write_bundle
 from circuits.ezkl.calibrate import Calibration, Trial, calibrate, choose_samples
-from circuits.ezkl.reference import float_outputs
 from circuits.ezkl.settings import PARAM_VISIBILITY, RunArguments, refuse_visibility
 from circuits.ezkl.workshop import FILE_NAMES, Workshop, build_circuit
+from circuits.float_model import float_outputs
 from circuits.measurements import Measurements
 from circuits.port import CompileRequest
 from circuits.stages import run_stage

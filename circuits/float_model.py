@@ -9,12 +9,14 @@ from numpy.typing import NDArray
 from zkml.core.extras import install_hint
 from zkml.errors import CompileError, LayoutError, ToolchainError
 
+_TYPES: dict[str, Any] = {"tensor(int64)": np.int64, "tensor(uint8)": np.uint8, "tensor(int8)": np.int8}
 
-def float_outputs(onnx: Path, inputs: NDArray[Any]) -> NDArray[np.float64]:
-    """Run an ONNX model of one float input and one output on every sample.
+
+def float_outputs(onnx: Path | bytes, inputs: NDArray[Any]) -> NDArray[np.float64]:
+    """Run an ONNX model of one input and one output on every sample.
 
     Args:
-        onnx: the model.
+        onnx: the model, or its bytes.
         inputs: Shape: (samples, ...), with as many elements a sample as the model's input.
 
     Returns:
@@ -34,7 +36,9 @@ def float_outputs(onnx: Path, inputs: NDArray[Any]) -> NDArray[np.float64]:
     options.intra_op_num_threads = 1
     try:
         session = onnxruntime.InferenceSession(
-            str(onnx), sess_options=options, providers=["CPUExecutionProvider"]
+            onnx if isinstance(onnx, bytes) else str(onnx),
+            sess_options=options,
+            providers=["CPUExecutionProvider"],
         )
     except Exception as error:  # onnxruntime's classes have no common parent but Exception
         raise CompileError(
@@ -44,7 +48,7 @@ def float_outputs(onnx: Path, inputs: NDArray[Any]) -> NDArray[np.float64]:
     shapes = [entry.shape for entry in session.get_inputs()]
     if len(shapes) != 1 or not all(isinstance(size, int) for size in shapes[0]):
         raise CompileError(
-            f"expected one input of fixed shape, found inputs of shapes {shapes} in {onnx.name}",
+            f"expected one input of fixed shape, found inputs of shapes {shapes}",
             hint="export the model anew with a fixed batch size of 1",
         )
     (entry,), (shape,) = session.get_inputs(), shapes
@@ -52,9 +56,14 @@ def float_outputs(onnx: Path, inputs: NDArray[Any]) -> NDArray[np.float64]:
         raise LayoutError(
             f"expected samples of shape {shape}, found {inputs[0].size} elements in the calibration data"
         )
-    dtype = np.int64 if "int64" in entry.type else np.float32
-    rows = [
-        np.asarray(session.run(None, {entry.name: sample.reshape(shape).astype(dtype)})[0]).ravel()
-        for sample in inputs
-    ]
+    dtype = _TYPES.get(entry.type, np.float32)
+    try:
+        rows = [
+            np.asarray(session.run(None, {entry.name: sample.reshape(shape).astype(dtype)})[0]).ravel()
+            for sample in inputs
+        ]
+    except Exception as error:  # as above
+        raise CompileError(
+            f"expected an ONNX model that runs, found {' '.join(str(error).split()):.200}"
+        ) from error
     return np.stack(rows).astype(np.float64)

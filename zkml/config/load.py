@@ -20,7 +20,15 @@ from zkml.errors import ConfigError
 PREFIX = "ZKML_"
 # Variables that steer programs rather than settings.
 OTHER_VARIABLES = frozenset(
-    {"ZKML_CONFIG", "ZKML_NODE", "ZKML_NODE_MODULES", "ZKML_ANVIL", "ZKML_FORGE", *SECRET_VARIABLES}
+    {
+        "ZKML_CONFIG",
+        "ZKML_NODE",
+        "ZKML_NODE_MODULES",
+        "ZKML_NATIVE_CACHE",
+        "ZKML_ANVIL",
+        "ZKML_FORGE",
+        *SECRET_VARIABLES,
+    }
 )
 
 

@@ -16,7 +16,7 @@ from circuits.bundle import Bundle
 from circuits.measurements import Measured
 from circuits.srs import SrsStore
 from zkml.core.progress import Progress, silent
-from zkml.core.records import ProofFile
+from zkml.core.records import NO_CONTEXT, ProofFile, from_hex
 
 
 @dataclass(frozen=True, slots=True)
@@ -180,8 +180,22 @@ class ProofSystem(Protocol):
             BackendError: it does not.
         """
 
-    def prove(self, bundle: Bundle, witness: WitnessResult, *, progress: Progress = silent) -> ProofResult:
+    def prove(
+        self,
+        bundle: Bundle,
+        witness: WitnessResult,
+        *,
+        progress: Progress = silent,
+        context: bytes = from_hex(NO_CONTEXT),
+    ) -> ProofResult:
         """Make a proof. It is not verified here: `circuits.verification` does that.
+
+        Args:
+            bundle: opened with all roles.
+            witness: of the same bundle.
+            progress: hears of the stage.
+            context: 32 bytes, such as a job, that the proof is bound to by a system that can; the proof file
+                says whether it is.
 
         Raises:
             WitnessError: the witness is corrupt or would make the system hang.

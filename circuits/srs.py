@@ -8,6 +8,7 @@ in every manifest made with it, and is accepted on local chain ids only.
 import os
 import shutil
 import tempfile
+from collections.abc import Callable
 from pathlib import Path
 
 from circuits.file_identity import identify_file
@@ -23,6 +24,9 @@ from zkml.adapters.ezkl.process import DEFAULT_OPTIONS, ChildOptions
 from zkml.core.manifest import INSECURE_SRS_NAME, SrsIdentity
 from zkml.errors import ArtifactNotFoundError, SrsError, StorageError
 
+MakeSrs = Callable[[Path, int], None]
+"""Writes an insecure file for so many logrows; raises SrsError or StorageError."""
+
 
 class SrsStore:
     """SRS files under one directory, `<name>-<logrows>.srs`."""
@@ -31,36 +35,54 @@ class SrsStore:
         """Use `directory`, which the first write creates."""
         self._directory = directory
 
-    def find(self, logrows: int, *, allow_insecure: bool, options: ChildOptions = DEFAULT_OPTIONS) -> Path:
+    def find(
+        self,
+        logrows: int,
+        *,
+        allow_insecure: bool,
+        options: ChildOptions = DEFAULT_OPTIONS,
+        larger: bool = False,
+        make: MakeSrs | None = None,
+    ) -> Path:
         """Return the file for exactly `logrows`: a ceremony's if imported, else one made here.
 
-        A larger file would do, but EZKL cuts it down anew at every proof.
+        A larger file would do for EZKL, too, but it cuts it down anew at every proof.
 
         Args:
             logrows: log2 of the circuit's rows.
             allow_insecure: make an insecure file where no ceremony's is there.
             options: limits and progress of the child that makes it.
+            larger: take a ceremony's file for more rows where there is none for exactly these.
+            make: makes an insecure file; EZKL does when None.
 
         Raises:
             SrsError: no ceremony file is there, and an insecure one is not wanted.
         """
-        for ceremony in published_ceremonies():
-            path = self._path(ceremony.name, logrows)
-            if path.exists():
-                return path
+        for size in range(logrows, MAX_LOGROWS + 1 if larger else logrows + 1):
+            for ceremony in published_ceremonies():
+                path = self._path(ceremony.name, size)
+                if path.exists():
+                    return path
         if allow_insecure:
-            return self.generate_insecure(logrows, options=options)
+            return self.generate_insecure(logrows, options=options, make=make)
         raise SrsError(
             f"expected a ceremony's SRS for logrows {logrows}, found none in {self._directory}",
             hint=f"import perpetual-powers-of-tau-raw-{logrows}, or allow an insecure one for a local chain",
             logrows=logrows,
         )
 
-    def generate_insecure(self, logrows: int, *, options: ChildOptions = DEFAULT_OPTIONS) -> Path:
+    def generate_insecure(
+        self, logrows: int, *, options: ChildOptions = DEFAULT_OPTIONS, make: MakeSrs | None = None
+    ) -> Path:
         """Return the insecure file for `logrows`, making it the first time.
 
+        Args:
+            logrows: log2 of the rows.
+            options: limits and progress of the child that makes it.
+            make: makes it instead of EZKL.
+
         Raises:
-            SrsError: logrows out of range, or EZKL refused.
+            SrsError: logrows out of range, or it could not be made.
             StorageError: no space.
         """
         if not 1 <= logrows <= MAX_LOGROWS:
@@ -70,7 +92,10 @@ class SrsStore:
             return final
         partial = self._partial()
         try:
-            client.gen_srs(partial, logrows, options=options)
+            if make is None:
+                client.gen_srs(partial, logrows, options=options)
+            else:
+                make(partial, logrows)
             identify_srs(partial)
             self._publish(partial, final)
         finally:

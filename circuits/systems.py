@@ -8,7 +8,7 @@ from circuits.proving_machine import PLAIN_MACHINE, ProvingMachine
 from zkml.adapters.process.child import Limits
 from zkml.errors import CircuitError
 
-NAMES = ("ezkl",)
+NAMES = ("ezkl", "octet")
 """The proof systems this version knows."""
 
 
@@ -38,6 +38,11 @@ def open_system(
             f"expected a proof system among {', '.join(NAMES)}, found {name!r:.40}",
             hint="a newer zkml may know it",
         )
-    from circuits.ezkl.system import open_ezkl  # noqa: PLC0415 each system is imported only when it is asked for
+    # Each system is imported only when it is asked for.
+    if name == "octet":
+        from circuits.octet.system import open_octet  # noqa: PLC0415
+
+        return open_octet(limits, Measurements(measurements), machine=machine)
+    from circuits.ezkl.system import open_ezkl  # noqa: PLC0415
 
     return open_ezkl(limits, Measurements(measurements), verbose=verbose, machine=machine)

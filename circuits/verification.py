@@ -2,17 +2,21 @@
 
 from circuits.bundle import Bundle
 from zkml.adapters.process.child import Limits
+from zkml.core.progress import Progress, silent
 from zkml.core.records import ProofFile
 from zkml.errors import BindingError, CircuitError
 
 
-def verify_proof(bundle: Bundle, proof: ProofFile, *, limits: Limits | None = None) -> None:
-    """Verify that `proof` is one of this circuit, for exactly its own input and output.
+def verify_proof(
+    bundle: Bundle, proof: ProofFile, *, limits: Limits | None = None, progress: Progress = silent
+) -> None:
+    """Verify that `proof` is one of this circuit, for exactly its own input, output and context.
 
     Args:
         bundle: opened with `circuits.bundle.VERIFYING_ROLES` at least.
         proof: from anybody.
-        limits: memory and time of the child process; a default when None.
+        limits: memory and time of the child process, where the system needs one; a default when None.
+        progress: hears of the stage `kernels` where a system builds its verifier first.
 
     Raises:
         BindingError: the proof is of another circuit or system.
@@ -27,8 +31,17 @@ def verify_proof(bundle: Bundle, proof: ProofFile, *, limits: Limits | None = No
         raise BindingError(
             f"expected a proof of system {bundle.manifest.system}, found one of {proof.system}"
         )
-    if bundle.manifest.system != "ezkl":
-        raise CircuitError(f"expected a known proof system, found {bundle.manifest.system}")
-    from circuits.ezkl.verify import verify_proof_file  # noqa: PLC0415 each system is imported only when needed
+    # Each system is imported only when it is needed.
+    if bundle.manifest.system == "ezkl":
+        from circuits.ezkl import verify as ezkl  # noqa: PLC0415
 
-    verify_proof_file(bundle, proof, limits=limits)
+        ezkl.verify_proof_file(bundle, proof, limits=limits)
+    elif bundle.manifest.system == "octet":
+        from circuits.octet import verify as octet  # noqa: PLC0415
+
+        octet.verify_proof_file(bundle, proof, progress=progress)
+    else:
+        raise CircuitError(
+            f"expected a known proof system, found {bundle.manifest.system}",
+            hint="a newer zkml may know it",
+        )

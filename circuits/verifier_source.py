@@ -1,8 +1,8 @@
 """What verifiers on a chain are made from: Solidity source, or a key for one that serves all circuits."""
 
 from circuits.bundle import Bundle
-from zkml.core.manifest import FileRole
-from zkml.errors import CircuitError
+from zkml.core.manifest import BundleManifest, FileRole
+from zkml.errors import CircuitError, UnsuitableCircuitError
 
 SOURCE_ROLES: tuple[FileRole, ...] = ("verifying_key", "settings", "verification_srs")
 
@@ -15,6 +15,7 @@ def verifier_source(bundle: Bundle) -> str:
 
     Raises:
         CompileError: the proof system wrote none.
+        UnsuitableCircuitError: the system has no verifier on a chain.
         CircuitError: this version does not know the bundle's system.
     """
     return _create_source(bundle, reusable=False)
@@ -27,7 +28,7 @@ def shared_verifier_source(bundle: Bundle) -> str:
         bundle: any, opened with `SOURCE_ROLES` at least.
 
     Raises:
-        CompileError, CircuitError: as in `verifier_source`.
+        CompileError, UnsuitableCircuitError, CircuitError: as in `verifier_source`.
     """
     return _create_source(bundle, reusable=True)
 
@@ -42,7 +43,7 @@ def shared_key(bundle: Bundle) -> bytes:
         The system's own format; for EZKL see `verifier_contracts.shared_key`.
 
     Raises:
-        CompileError, CircuitError: as in `verifier_source`.
+        CompileError, UnsuitableCircuitError, CircuitError: as in `verifier_source`.
     """
     _check_system(bundle)
     from zkml.adapters.ezkl.client import create_vka  # noqa: PLC0415 only when it is asked for
@@ -66,7 +67,23 @@ def _create_source(bundle: Bundle, *, reusable: bool) -> str:
     )
 
 
+def check_chain_verifier(manifest: BundleManifest) -> None:
+    """Check that a circuit's proofs can be verified on a chain, before anything is sent or proved for one.
+
+    Raises:
+        UnsuitableCircuitError: its proof system has no verifier there.
+        CircuitError: this version does not know the bundle's system.
+    """
+    if manifest.system == "octet":
+        raise UnsuitableCircuitError(
+            "expected a proof system with a verifier on a chain, found octet, whose contracts come with the "
+            "next release",
+            hint="compile with --system ezkl for now",
+        )
+    if manifest.system != "ezkl":
+        raise CircuitError(f"expected a known proof system, found {manifest.system}")
+
+
 def _check_system(bundle: Bundle) -> None:
-    if bundle.manifest.system != "ezkl":
-        raise CircuitError(f"expected a known proof system, found {bundle.manifest.system}")
+    check_chain_verifier(bundle.manifest)
     bundle.require(*SOURCE_ROLES)

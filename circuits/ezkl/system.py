@@ -19,6 +19,7 @@ from circuits.ezkl.witness import load_witness, make_witness
 from circuits.ezkl.workshop import SYSTEM
 from circuits.fast_keys import read_ahead
 from circuits.measurements import CPU, GPU, Measured, Measurements
+from circuits.packed_input import pack_real_input
 from circuits.port import CompileRequest, ProofResult, WitnessResult
 from circuits.proving_machine import PLAIN_MACHINE, ProvingMachine
 from circuits.srs import SrsStore
@@ -29,6 +30,7 @@ from zkml.adapters.ezkl.spares import SpareChildren
 from zkml.adapters.gpu.nvml import NvmlCounters
 from zkml.adapters.process.child import Limits
 from zkml.core.progress import Progress, ProgressEvent, silent
+from zkml.core.records import NO_CONTEXT, from_hex
 from zkml.errors import GpuError
 
 WITNESS = "witness"
@@ -108,8 +110,16 @@ class EzklSystem:
         with run_stage(progress, "mock") as on_tick:
             client.mock(witness.path, bundle.file("compiled_circuit"), options=self._options(on_tick))
 
-    def prove(self, bundle: Bundle, witness: WitnessResult, *, progress: Progress = silent) -> ProofResult:
-        """Make a proof."""
+    def prove(
+        self,
+        bundle: Bundle,
+        witness: WitnessResult,
+        *,
+        progress: Progress = silent,
+        context: bytes = from_hex(NO_CONTEXT),
+    ) -> ProofResult:
+        """Make a proof; EZKL's are bound to no context."""
+        del context
         with (
             run_stage(progress, PROVE, self.expected_prove_seconds(bundle)) as on_tick,
             self.crowd.join() as stay,
@@ -164,7 +174,7 @@ class EzklSystem:
 
     def quantize_input(self, bundle: Bundle, values: NDArray[Any] | Sequence[float]) -> bytes:
         """Pack one real input for a circuit."""
-        return forward.quantize_input(bundle, values)
+        return pack_real_input(bundle.manifest, values)
 
     def quantized_outputs(
         self, bundle: Bundle, inputs: NDArray[Any], *, progress: Progress = silent

@@ -8,20 +8,14 @@ from nothing else.
 
 from circuits.bundle import VERIFYING_ROLES, Bundle
 from circuits.ezkl.settings import check_settings, parse_settings
+from circuits.proof_binding import check_binding
 from zkml.adapters.ezkl import client
 from zkml.adapters.ezkl.process import DEFAULT_LIMITS, ChildOptions
 from zkml.adapters.process.child import Limits
 from zkml.core.manifest import BundleManifest
-from zkml.core.records import ProofFile, from_hex
+from zkml.core.records import NO_CONTEXT, ProofFile, from_hex
 from zkml.core.tensors import instances_of, unpack_input
-from zkml.errors import (
-    BindingError,
-    DomainError,
-    InstanceMismatchError,
-    LayoutError,
-    ProofRejectedError,
-    VerifierMismatchError,
-)
+from zkml.errors import BindingError, DomainError, InstanceMismatchError, LayoutError, ProofRejectedError
 
 
 def verify_proof_file(bundle: Bundle, proof: ProofFile, *, limits: Limits | None = None) -> None:
@@ -42,7 +36,12 @@ def verify_proof_file(bundle: Bundle, proof: ProofFile, *, limits: Limits | None
     manifest = bundle.manifest
     bundle.require(*VERIFYING_ROLES)
     check_settings(parse_settings(bundle.file("settings").read_bytes()), manifest)
-    _check_binding(bundle, proof)
+    check_binding(manifest, proof)
+    if proof.context != NO_CONTEXT:
+        raise BindingError(
+            f"expected a proof without a context, found {proof.context}",
+            hint="EZKL's proofs are bound to nothing but their tensors",
+        )
     instances = _instances(bundle, from_hex(proof.input), from_hex(proof.output))
     data = from_hex(proof.proof)
     if len(data) != manifest.proof_bytes:
@@ -68,21 +67,6 @@ def _check_weights(manifest: BundleManifest, data: bytes) -> None:
             "expected a proof of the committed weights, found one of other weights",
             hint="the prover ran another model of the same architecture",
         )
-
-
-def _check_binding(bundle: Bundle, proof: ProofFile) -> None:
-    manifest = bundle.manifest
-    if (proof.system, proof.system_version) != (manifest.system, manifest.system_version):
-        raise BindingError(
-            f"expected a proof of {manifest.system} {manifest.system_version}, "
-            f"found one of {proof.system} {proof.system_version}"
-        )
-    if proof.verifying_key != manifest.verifying_key:
-        raise VerifierMismatchError(
-            f"expected a proof for the verifying key {manifest.verifying_key}, found {proof.verifying_key}"
-        )
-    if proof.circuit != manifest.circuit:
-        raise BindingError(f"expected a proof of circuit {manifest.circuit}, found {proof.circuit}")
 
 
 def _instances(bundle: Bundle, packed_input: bytes, packed_output: bytes) -> tuple[int, ...]:

@@ -8,7 +8,14 @@ Reading a record from bytes is the one place where untrusted text becomes a narr
 import re
 from typing import Annotated, ClassVar, Self
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    SerializerFunctionWrapHandler,
+    ValidationError,
+    model_serializer,
+)
 
 from zkml.core.digests import Digest, canonical_json, keccak256, record_digest
 from zkml.core.market_identifiers import JobSpec
@@ -27,6 +34,9 @@ Amount = Annotated[str, Field(pattern=r"^(0|[1-9][0-9]{0,77})$")]
 
 MAX_NAMED_PROVERS = 8
 """How many provers a job can name; a constant of the contract."""
+
+NO_CONTEXT = "0x" + "00" * 32
+"""The context of a proof that is bound to nothing but its input and output."""
 
 _HEX = re.compile(r"([0-9a-fA-F]{2})*")  # bytes.fromhex would skip blanks
 
@@ -246,6 +256,10 @@ class ProofFile(Record):
 
     Only packed tensors and proof bytes count. EZKL's own proof file also carries rescaled and
     hexadecimal copies that its verifier never looks at; they are dropped, so nobody can be misled.
+
+    Attributes:
+        context: what else the proof is bound to, such as a job; zeros, and not written, where it is nothing
+            or where the proof system binds none.
     """
 
     tag: ClassVar[str] = "zkml.proof/1"
@@ -257,6 +271,15 @@ class ProofFile(Record):
     input: HexBytes
     output: HexBytes
     proof: HexBytes
+    context: Hex32 = NO_CONTEXT
+
+    @model_serializer(mode="wrap")
+    def _without_empty_context(self, serialize: SerializerFunctionWrapHandler) -> dict[str, object]:
+        """Write proofs without a context as they were written before there were any."""
+        fields: dict[str, object] = serialize(self)
+        if self.context == NO_CONTEXT:
+            del fields["context"]
+        return fields
 
     @property
     def proof_digest(self) -> bytes:

@@ -1,8 +1,6 @@
 """Train the digit classifier: about three seconds on one core, the same weights every time."""
 
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 
 import numpy as np
@@ -12,6 +10,7 @@ from torch import nn
 
 from circuits.zoo.digits.data import DigitImages, load_images
 from circuits.zoo.digits.model import digit_classifier
+from circuits.zoo.randomness import own_randomness
 from zkml.core.progress import Progress, ProgressEvent, silent
 from zkml.errors import ModelError
 
@@ -58,7 +57,7 @@ def train(seed: int = 0, progress: Progress = silent) -> TrainedDigits:
         ToolchainError: scikit-learn is not installed.
     """
     images = load_images()
-    with _own_randomness(seed):
+    with own_randomness(seed):
         module = digit_classifier()
         _fit(module, images, torch.Generator().manual_seed(seed), progress)
     module.eval()
@@ -83,19 +82,6 @@ def accuracy_of(module: nn.Module, inputs: NDArray[np.float32], labels: NDArray[
     with torch.no_grad():
         predicted = module(torch.from_numpy(inputs)).argmax(dim=1).numpy()
     return float(np.mean(predicted == labels))
-
-
-@contextmanager
-def _own_randomness(seed: int) -> Iterator[None]:
-    """Seed torch and use one thread, then put both back: sums depend on the number of threads."""
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
-        with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(seed)
-            yield
-    finally:
-        torch.set_num_threads(threads)
 
 
 def _fit(module: nn.Module, images: DigitImages, generator: torch.Generator, progress: Progress) -> None:

@@ -14,6 +14,11 @@ def available_memory() -> int:
     return free if limit is None or used is None else min(free, max(0, limit - used))
 
 
+def own_memory() -> int:
+    """Return the resident bytes of this process, which all its threads share."""
+    return int(psutil.Process().memory_info().rss)
+
+
 def _read(name: str) -> int | None:
     try:
         text = (_CGROUP / name).read_text().strip()

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from circuits.bundle import Bundle
+from circuits.verifier_source import check_chain_verifier
 from zkml.adapters.evm.rpc import Chain
 from zkml.adapters.keys.key_files import load_key_file, load_key_variable
 from zkml.config.home import Home
@@ -63,6 +64,7 @@ def _look(about: str, look: Callable[[], str]) -> Finding:
 
 def _bundle(path: Path) -> str:
     manifest = Bundle.open(path).manifest
+    check_chain_verifier(manifest)
     return f"{manifest.name}, {manifest.system} {manifest.system_version}"
 
 

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 @click.group("audit")
 def command() -> None:
-    """Check a job, a signed request, a proof or a circuit.
+    """Check a job, a signed request, a proof, a circuit or a bundle.
 
     Example: zkml audit proof proof.json --bundle bundles/digits
     """
@@ -147,7 +147,7 @@ def circuit(
 
     Example: zkml audit circuit 0x3d... --bundle bundles/digits --report report.json
     """
-    from circuits.ezkl.keygen import verify_keys
+    from circuits.key_rebuilding import verify_keys
     from zkml.audit.circuit_audit import audit_circuit
     from zkml.audit.evidence import Contracts, unreachable_is_inconclusive
     from zkml.cli.identifiers import parse_digest
@@ -226,5 +226,21 @@ def proof(session: Session, proof: Path, bundle: Path, verifier: Path | None) ->
     from zkml.audit.proof_audit import audit_proof
 
     report = audit_proof(proof, bundle, verifier_path=verifier)
+    session.console.result(report.as_json(), report.as_text())
+    raise click.exceptions.Exit(report.exit_code)
+
+
+@command.command(name="bundle")
+@click.argument("bundle", type=click.Path(path_type=Path))
+@local_command
+def bundle_(session: Session, bundle: Path) -> None:
+    """Rebuild a bundle's verifying key from the model and settings in it, without any chain.
+
+    Example: zkml audit bundle bundles/digits
+    """
+    from circuits.key_rebuilding import verify_keys
+    from zkml.audit.bundle_audit import audit_bundle
+
+    report = audit_bundle(bundle, rebuild_key=verify_keys)
     session.console.result(report.as_json(), report.as_text())
     raise click.exceptions.Exit(report.exit_code)

@@ -2,12 +2,16 @@
 
 import tempfile
 from pathlib import Path
-from typing import Any, Literal
 
 import click
 
-from zkml.cli.inputs import read_samples, read_tensor, write_json
+from zkml.cli.circuit_compile import compile_
+from zkml.cli.circuit_description import describe_bundle
+from zkml.cli.identifiers import parse_digest
+from zkml.cli.inputs import read_tensor, write_json
 from zkml.cli.options import Session, local_command
+from zkml.cli.proving_system import open_proving_system
+from zkml.errors import BindingError, UnsuitableCircuitError
 
 
 @click.group("circuit")
@@ -18,118 +22,7 @@ def command() -> None:
     """
 
 
-def open_proving_system(session: Session, name: str) -> Any:
-    """Return a proof system with the configured limits and this home's measurements."""
-    from circuits.systems import open_system
-    from zkml.adapters.process.child import Limits
-
-    prover = session.settings.prover
-    return open_system(
-        name,
-        limits=Limits(memory_bytes=prover.memory_limit_mib << 20, wall_seconds=prover.time_limit_seconds),
-        measurements=session.home.measurements,
-        verbose=session.console.verbose > 0,
-    )
-
-
-@command.command(name="compile")
-@click.argument("onnx", type=click.Path(path_type=Path))
-@click.argument("out", type=click.Path(path_type=Path))
-@click.option("--data", required=True, help="Calibration inputs: .npy or .json file, or MODULE:FUNCTION.")
-@click.option("--name", help="What people call the model; default: that of OUT.")
-@click.option(
-    "--batch-size", type=click.IntRange(1, 4096), help="Bind a dynamic first dimension to this number."
-)
-@click.option("--domain", nargs=2, type=float, help="Least and largest input; default: those of the data.")
-@click.option("--max-error", type=float, help="Largest absolute error of any output on the data.")
-@click.option(
-    "--srs", "srs_file", type=click.Path(path_type=Path), help="The ceremony's file to import first."
-)
-@click.option("--require-ceremony", is_flag=True, help="Refuse to make an insecure SRS.")
-@click.option(
-    "--weights",
-    type=click.Choice(["fixed", "committed"]),
-    default="fixed",
-    show_default=True,
-    help="In the verifying key, or behind a commitment: one key for all weights of the architecture.",
-)
-@click.option(
-    "--batch",
-    "batches",
-    multiple=True,
-    type=click.IntRange(2, 1024),
-    help="Make OUT-batchN too, which proves N inputs at once; may be repeated.",
-)
-@click.option("--system", default="ezkl", show_default=True, help="Proof system.")
-@local_command
-def compile_(
-    session: Session,
-    onnx: Path,
-    out: Path,
-    data: str,
-    name: str | None,
-    batch_size: int | None,
-    domain: tuple[float, float] | None,
-    max_error: float | None,
-    srs_file: Path | None,
-    require_ceremony: bool,
-    weights: Literal["fixed", "committed"],
-    batches: tuple[int, ...],
-    system: str,
-) -> None:
-    """Compile an ONNX model to a circuit bundle in the directory OUT.
-
-    Example: zkml circuit compile digits.onnx bundles/digits --data circuits.zoo.digits.data:train_images
-    """
-    from circuits.port import CompileRequest, ErrorBudget
-    from circuits.srs import SrsStore
-    from zkml.export.check import check_onnx
-
-    checked = check_onnx(onnx, batch_size=batch_size)
-    store = SrsStore(session.home.srs)
-    if srs_file is not None:
-        store.import_file(srs_file)
-    samples = read_samples(data)
-    # What was checked is what is compiled: it differs from the file where a batch was bound, say.
-    with (
-        tempfile.TemporaryDirectory(prefix="zkml-compile-") as scratch,
-        session.console.progress() as progress,
-    ):
-        model = Path(scratch) / "model.onnx"
-        model.write_bytes(checked.data)
-        request = CompileRequest(
-            name=name or out.name,
-            onnx=model,
-            calibration=samples,
-            target=out,
-            srs=store,
-            allow_insecure_srs=not require_ceremony,
-            domain=domain,
-            budget=ErrorBudget() if max_error is None else ErrorBudget(max_abs_error=max_error),
-            weights=weights,
-        )
-        proving = open_proving_system(session, system)
-        bundle = proving.compile(request, progress=progress)
-        made = [
-            proving.compile_batch(
-                bundle,
-                inputs,
-                batch_path(out, inputs),
-                store,
-                allow_insecure_srs=not require_ceremony,
-                progress=progress,
-            )
-            for inputs in dict.fromkeys(batches)
-        ]
-    value, text = describe_bundle(bundle)
-    described = [describe_bundle(batch) for batch in made]
-    value["batches"] = [batch for batch, _ in described]
-    session.console.result(value, "\n\n".join([text, *(lines for _, lines in described)]))
-
-
-def batch_path(out: Path, inputs: int) -> Path:
-    """Return where the bundle lies that proves several inputs of the bundle at `out`."""
-    return out.with_name(f"{out.name}-batch{inputs}")
+command.add_command(compile_)
 
 
 @command.command()
@@ -157,47 +50,6 @@ def batch(session: Session, bundle: Path, out: Path, inputs: int, require_ceremo
             progress=progress,
         )
     session.console.result(*describe_bundle(made))
-
-
-def describe_bundle(bundle: Any) -> tuple[dict[str, Any], str]:
-    """Return a bundle's description as JSON and as text."""
-    manifest = bundle.manifest
-    value = {
-        "path": str(bundle.path),
-        "circuit": manifest.circuit,
-        "manifest_digest": bundle.manifest_digest,
-        "manifest_cid": bundle.manifest_cid,
-        "manifest": manifest.model_dump(mode="json"),
-    }
-    layout, domain, scale = manifest.tensor_layout, manifest.input_domain, 1 << manifest.input_scale_bits
-    size = sum(entry.size_bytes for entry in manifest.files.values())
-    ceremony = "" if manifest.srs.secure else "  INSECURE: for local chains only"
-    lines = [
-        f"bundle         {bundle.path}",
-        f"name           {manifest.name}",
-        f"system         {manifest.system} {manifest.system_version}",
-        f"circuit        {manifest.circuit}",
-        f"verifying key  {manifest.verifying_key}",
-        f"weights        {_weights(manifest)}",
-        f"manifest       {bundle.manifest_digest}",
-        f"manifest CID   {bundle.manifest_cid}",
-        f"input          {manifest.input_shape}, {layout.input_count} x {layout.input_bytes} bytes",
-        f"input domain   {domain.minimum}..{domain.maximum} at scale 1/{scale}",
-        f"output         {manifest.output_shape}, {layout.output_count} x {layout.output_bytes} bytes",
-        f"inputs at once {manifest.batch}",
-        f"proof          {manifest.proof_bytes} bytes",
-        f"SRS            {manifest.srs.name}, 2^{manifest.srs.logrows} rows{ceremony}",
-        f"max error      {manifest.fidelity.max_abs_error:.4g} on {manifest.fidelity.samples} samples",
-        f"argmax agrees  {manifest.fidelity.argmax_agreement:.2%}",
-        f"files          {len(manifest.files)}, {size / 1e6:.1f} MB",
-    ]
-    return value, "\n".join(lines)
-
-
-def _weights(manifest: Any) -> str:
-    if manifest.param_visibility == "fixed":
-        return "fixed in the verifying key"
-    return f"committed: 0x{manifest.weight_commitment.hex()}"
 
 
 @command.command()
@@ -244,8 +96,9 @@ def mock(session: Session, bundle: Path, input_file: Path) -> None:
     "--input", "input_file", required=True, type=click.Path(path_type=Path), help=".json or .npy file."
 )
 @click.option("--out", "-o", default="proof.json", show_default=True, type=click.Path(path_type=Path))
+@click.option("--context", help="32 bytes, in hexadecimal, that the proof is bound to besides (OCTET only).")
 @local_command
-def prove(session: Session, bundle: Path, input_file: Path, out: Path) -> None:
+def prove(session: Session, bundle: Path, input_file: Path, out: Path, context: str | None) -> None:
     """Run the circuit on an input and write the output with its proof, verified.
 
     Example: zkml circuit prove bundles/digits --input input.json --out proof.json
@@ -257,41 +110,78 @@ def prove(session: Session, bundle: Path, input_file: Path, out: Path) -> None:
 
     opened = Bundle.open(bundle)
     system = open_proving_system(session, opened.manifest.system)
+    bound = _bound_to(opened.manifest.system, context)
     packed = system.quantize_input(opened, read_tensor(input_file))
     with tempfile.TemporaryDirectory(prefix="zkml-prove-") as scratch, session.console.progress() as progress:
         witness = system.witness(opened, packed, Path(scratch) / "witness.json", progress=progress)
-        made = system.prove(opened, witness, progress=progress)
-    verify_proof(opened, made.proof)
+        made = system.prove(opened, witness, progress=progress, **bound)
+        verify_proof(opened, made.proof, progress=progress)
     write_json(out, made.proof.to_bytes())
     integers = unpack_output(opened.manifest.tensor_layout, witness.output)
     real = dequantize(integers, opened.manifest.output_scale_bits)
     value = {
         "proof": str(out),
+        "system": opened.manifest.system,
+        "context": made.proof.context,
         "output": real.tolist(),
         "output_integers": list(integers),
         "prove_seconds": made.wall_seconds,
         "peak_memory_bytes": made.peak_rss_bytes,
     }
     rounded = [round(number, 4) for number in real.tolist()]
-    text = f"{out}: verified, proved in {made.wall_seconds:.1f} s\noutput: {rounded}"
+    text = f"{out}: verified, proved in {made.wall_seconds:.3g} s\noutput: {rounded}"
     session.console.result(value, text)
+
+
+def _bound_to(system: str, context: str | None) -> dict[str, bytes]:
+    """Return the context that a proof is to be bound to, as an argument of the system's own `prove`.
+
+    Raises:
+        ConfigError: no 32 bytes.
+        UnsuitableCircuitError: proofs of this system are bound to their input and output alone.
+    """
+    if context is None:
+        return {}
+    found = parse_digest(context, "context")
+    if system != "octet":
+        raise UnsuitableCircuitError(
+            f"expected a proof system that binds a context, found {system}",
+            hint="leave --context out, or compile with --system octet",
+        )
+    return {"context": found}
 
 
 @command.command()
 @click.argument("bundle", type=click.Path(path_type=Path))
 @click.argument("proof", type=click.Path(path_type=Path))
+@click.option("--context", help="32 bytes, in hexadecimal, that the proof must be bound to; default: any.")
 @local_command
-def verify(session: Session, bundle: Path, proof: Path) -> None:
+def verify(session: Session, bundle: Path, proof: Path, context: str | None) -> None:
     """Verify a proof file against a bundle; exit code 3 when it does not hold.
+
+    A proof of OCTET may be bound to 32 bytes besides its input and output. Whoever wants a proof that was not
+    made for somebody else chooses them anew, and asks for them here.
 
     Example: zkml circuit verify bundles/digits proof.json
     """
     from circuits.bundle import VERIFYING_ROLES, Bundle
     from circuits.proof_files import read_proof_file
     from circuits.verification import verify_proof
+    from zkml.core.records import NO_CONTEXT, to_hex
 
     opened = Bundle.open(bundle, roles=VERIFYING_ROLES)
     found = read_proof_file(proof)
-    verify_proof(opened, found)
-    value = {"accepted": True, "circuit": found.circuit, "output": found.output}
-    session.console.result(value, f"accepted: {proof} is a proof of {opened.manifest.name}")
+    wanted = None if context is None else to_hex(parse_digest(context, "context"))
+    with session.console.progress() as progress:
+        verify_proof(opened, found, progress=progress)
+    if wanted not in (None, found.context):
+        raise BindingError(f"expected a proof bound to the context {wanted}, found {found.context}")
+    value = {
+        "accepted": True,
+        "system": found.system,
+        "circuit": found.circuit,
+        "output": found.output,
+        "context": found.context,
+    }
+    bound = "" if found.context == NO_CONTEXT else f", bound to the context {found.context}"
+    session.console.result(value, f"accepted: {proof} is a proof of {opened.manifest.name}{bound}")

@@ -146,7 +146,7 @@ def _opened(market: Any, facts: Any, bundle: Path) -> Any:
 def _made(session: Session, opened: Any, packed: bytes, kept: Path) -> Any:
     from circuits.single_proof import prove_input
     from zkml.adapters.atomic_write import write_atomically
-    from zkml.cli.circuit import open_proving_system
+    from zkml.cli.proving_system import open_proving_system
 
     system = open_proving_system(session, opened.manifest.system)
     witness = kept.with_suffix(".witness.json")

@@ -37,7 +37,7 @@ NOUNS = {
     "revenue": ("zkml.cli.revenue", "Show what models earn and claim it."),
     "imo": ("zkml.cli.imo", "Offer a model's shares, buy them, release them."),
     "steward": ("zkml.cli.steward", "Show and vote on what holders decide about a model."),
-    "audit": ("zkml.cli.audit", "Check a job, a request, a proof or a circuit."),
+    "audit": ("zkml.cli.audit", "Check a job, a request, a proof, a circuit or a bundle."),
     "config": ("zkml.cli.config", "Show and check the settings."),
 }
 PACKAGES = ("circuits", "verifier_contracts", "prover_nodes", "registry", "marketplace")

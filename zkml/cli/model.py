@@ -1,7 +1,7 @@
 """`zkml model`: a torch module or an ONNX file in, a checked ONNX model out; and what was sold, opened."""
 
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -10,6 +10,18 @@ from zkml.cli.model_fetch import fetch
 from zkml.cli.model_open import open_
 from zkml.cli.options import Session, local_command
 from zkml.errors import ConfigError, ModelError
+
+if TYPE_CHECKING:
+    from zkml.export.check import CheckedFor
+    from zkml.export.checked_model import CheckedModel
+
+_SYSTEM = click.option(
+    "--system",
+    type=click.Choice(["ezkl", "octet"]),
+    default="ezkl",
+    show_default=True,
+    help="Proof system whose operators are checked.",
+)
 
 
 @click.group("model")
@@ -63,8 +75,11 @@ def _describe(checked: Any, path: Path) -> tuple[dict[str, Any], str]:
 @click.argument("out", type=click.Path(path_type=Path))
 @click.option("--shape", required=True, help="Shape of the input, e.g. 1,1,8,8.")
 @click.option("--name", help="Name inside the ONNX file; default: that of OUT.")
+@_SYSTEM
 @local_command
-def export(session: Session, module: str, out: Path, shape: str, name: str | None) -> None:
+def export(
+    session: Session, module: str, out: Path, shape: str, name: str | None, system: "CheckedFor"
+) -> None:
     """Export the torch module that MODULE:FUNCTION returns to the ONNX file OUT, checked.
 
     Parity with onnxruntime is part of the check.
@@ -83,7 +98,8 @@ def export(session: Session, module: str, out: Path, shape: str, name: str | Non
         raise ModelError(f"expected a torch module, found {type(built).__name__} from {module}")
     example = torch.rand(dimensions, generator=torch.Generator().manual_seed(0))
     with session.console.progress() as progress, run_stage(progress, "export, check, compare"):
-        checked = export_module(built, example, out, name=name or out.stem)
+        checked = export_module(built, example, out, name=name or out.stem, system=system)
+        _check_relations(checked, system)
     session.console.result(*_describe(checked, out))
 
 
@@ -92,12 +108,23 @@ def export(session: Session, module: str, out: Path, shape: str, name: str | Non
 @click.option(
     "--batch-size", type=click.IntRange(1, 4096), help="Bind a dynamic first dimension to this number."
 )
+@_SYSTEM
 @local_command
-def check(session: Session, path: Path, batch_size: int | None) -> None:
+def check(session: Session, path: Path, batch_size: int | None, system: "CheckedFor") -> None:
     """Check that an ONNX model can be proved as it is.
 
     Example: zkml model check model.onnx
     """
     from zkml.export.check import check_onnx
 
-    session.console.result(*_describe(check_onnx(path, batch_size=batch_size), path))
+    checked = check_onnx(path, batch_size=batch_size, system=system)
+    _check_relations(checked, system)
+    session.console.result(*_describe(checked, path))
+
+
+def _check_relations(checked: "CheckedModel", system: "CheckedFor") -> None:
+    """Let OCTET's own compiler read the graph: it names the first node that it has no relation for."""
+    if system == "octet":
+        from circuits.octet.compile.onnx_import import import_onnx
+
+        import_onnx(checked.data)

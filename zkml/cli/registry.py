@@ -54,7 +54,8 @@ def register(
     Example: zkml registry register bundles/digits --model-fee 0.5
     """
     from circuits.bundle import Bundle
-    from zkml.cli.circuit import open_proving_system
+    from circuits.verifier_source import check_chain_verifier
+    from zkml.cli.proving_system import open_proving_system
     from zkml.cli.sealing import Sealing
     from zkml.publish.publication import publish
     from zkml.wiring import open_store
@@ -62,6 +63,7 @@ def register(
     if is_sealed and flags.closed:
         raise click.UsageError("--seal makes a key of its own: leave --closed out")
     opened = Bundle.open(bundle)
+    check_chain_verifier(opened.manifest)  # before a key is made or a file sealed
     others = [Bundle.open(path) for path in batches]
     market = open_market_of(session)
     listing = read_listing(flags, market.token)

@@ -36,7 +36,7 @@ def add(session: Session, bundle: Path, kind: Literal["generated", "shared"], dr
     Example: zkml verifier add bundles/digits --kind shared
     """
     from circuits.bundle import Bundle
-    from zkml.cli.circuit import open_proving_system
+    from zkml.cli.proving_system import open_proving_system
     from zkml.publish.verifiers import pin_circuit, warn_of_few_inputs
 
     opened = Bundle.open(bundle)

@@ -66,15 +66,14 @@ _CARRIERS = frozenset(
 )
 
 
-def check_constants(model: "ModelProto") -> int:
-    """Check every constant of the graph.
+def check_finite_constants(model: "ModelProto") -> int:
+    """Check every floating-point constant of the graph, whatever system is to prove it.
 
     Returns:
         The number of floating-point elements: the model's parameters.
 
     Raises:
         NonFiniteWeightError: names the first tensor with NaN, an infinity, or more than float32 holds.
-        OversizedConstantError: names the first integer constant beyond 2^24 that is computed with.
         NotOnnxError: a tensor's bytes do not fill its shape.
     """
     parameters = 0
@@ -83,6 +82,16 @@ def check_constants(model: "ModelProto") -> int:
         parameters += array.size
     for label, array in _float_attributes(model.graph):
         _check_finite(label, array)
+    return parameters
+
+
+def check_integer_constants(model: "ModelProto") -> None:
+    """Check every integer constant that EZKL would compute with as a float32.
+
+    Raises:
+        OversizedConstantError: names the first integer constant beyond 2^24 that is computed with.
+        NotOnnxError: a tensor's bytes do not fill its shape.
+    """
     for name, label, array in _integer_constants(model.graph):
         index = _first(np.abs(array.astype(np.float64)) > MAX_INTEGER)
         if index is None:
@@ -97,7 +106,6 @@ def check_constants(model: "ModelProto") -> int:
                 tensor=name,
                 value=int(value),
             )
-    return parameters
 
 
 def _check_finite(label: str, array: NDArray[Any]) -> None:

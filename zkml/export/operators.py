@@ -25,16 +25,17 @@ def operator_table() -> dict[str, Any]:
     return table
 
 
-def check_operators(model: "ModelProto") -> tuple[tuple[str, int], ...]:
-    """Check every node of the model.
+def count_operators(model: "ModelProto") -> tuple[tuple[str, int], ...]:
+    """Return each operator with the number of its nodes, sorted by name."""
+    return tuple(sorted(Counter(node.op_type for node in model.graph.node).items()))
 
-    Returns:
-        Each operator with the number of its nodes, sorted by name.
+
+def check_operators(model: "ModelProto") -> None:
+    """Check that EZKL proves every node of the model, as ONNX defines it.
 
     Raises:
         UnsupportedOperatorError: names the first node, its operator, the nearest supported and the fix.
     """
-    _check_functions(model)
     supported = frozenset(operator_table()["supported"])
     for index, node in enumerate(model.graph.node):
         if node.domain not in _DEFAULT_DOMAINS:
@@ -54,10 +55,14 @@ def check_operators(model: "ModelProto") -> tuple[tuple[str, int], ...]:
                 nearest=nearest,
             )
     _check_cases(model)
-    return tuple(sorted(Counter(node.op_type for node in model.graph.node).items()))
 
 
-def _check_functions(model: "ModelProto") -> None:
+def check_flat(model: "ModelProto") -> None:
+    """Check that the graph calls no functions of its own.
+
+    Raises:
+        UnsupportedOperatorError: names the first.
+    """
     if model.functions:
         raise UnsupportedOperatorError(
             f"expected a flat graph, found the local function {model.functions[0].name!r:.80}",

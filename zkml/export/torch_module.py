@@ -8,7 +8,7 @@ import numpy as np
 
 from zkml.adapters.atomic_write import write_atomically
 from zkml.errors import ConfigError, ModelError
-from zkml.export.check import check_onnx
+from zkml.export.check import CheckedFor, check_onnx
 from zkml.export.checked_model import CheckedModel
 from zkml.export.graph import graphs_of
 from zkml.export.packages import require
@@ -25,7 +25,9 @@ PARITY_SAMPLES = 16
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 
 
-def export_module(module: "Module", example_input: "Tensor", path: Path, *, name: str) -> CheckedModel:
+def export_module(
+    module: "Module", example_input: "Tensor", path: Path, *, name: str, system: CheckedFor = "ezkl"
+) -> CheckedModel:
     """Export a module in evaluation mode, check it, compare it with onnxruntime, and write it.
 
     The same weights give the same bytes, whatever the seed, the process and the folder. The graph's
@@ -36,6 +38,7 @@ def export_module(module: "Module", example_input: "Tensor", path: Path, *, name
         example_input: fixes the shape, batch included.
         path: where the ONNX file goes; written as a whole or not at all.
         name: of the graph; letters, digits, `.`, `_` and `-`, at most 64.
+        system: what is to prove it; see `check_onnx`.
 
     Returns:
         The model as written to `path`.
@@ -59,7 +62,7 @@ def export_module(module: "Module", example_input: "Tensor", path: Path, *, name
         with torch.random.fork_rng(devices=[]):
             graph = _exported(module, example_input)
             _strip(graph, name)
-            checked = check_onnx(graph.SerializeToString(deterministic=True))
+            checked = check_onnx(graph.SerializeToString(deterministic=True), system=system)
             check_parity(module, checked, _samples(example_input))
     finally:
         for part, training in modes:

@@ -211,7 +211,7 @@ def activate(
             scratch / f"genesis-{circuit_id.hex()}.json",
             progress=labelled(progress, lambda: "genesis"),
         )
-        verify_proof(bundle, proof)
+        verify_proof(bundle, proof, progress=progress)
         with run_stage(progress, "activate with the genesis proof"):
             receipt = market.registry.activate(
                 account, model_id, circuit_id, from_hex(proof.output), from_hex(proof.proof)

@@ -3,8 +3,8 @@
 import importlib
 import sys
 
-QUESTIONS = ("demo", "load", "soak", "throughput", "verifiers")
-LONG = ("load", "soak")
+QUESTIONS = ("demo", "load", "octet", "octet_fidelity", "soak", "throughput", "verifiers")
+LONG = ("load", "octet", "octet_fidelity", "soak")
 """Run by name only; what follows a name alone are its options."""
 
 

@@ -85,6 +85,12 @@ def test_verify__random_bytes__rejected(relu: Lab):
         verify_proof(relu.bundle, changed(relu.proof, proof=to_hex(data)))
 
 
+def test_verify__a_context__refused(relu: Lab):
+    """EZKL's proofs are bound to no job, so a file that says one is of a job is not believed."""
+    with pytest.raises(BindingError, match="context"):
+        verify_proof(relu.bundle, changed(relu.proof, context="0x" + "01" * 32))
+
+
 @pytest.mark.parametrize("field", ["pretty_public_inputs", "hex_proof"])
 def test_proof_file__fields_that_ezkl_ignores__refused(field, relu: Lab):
     """A proof file has no place for the copies of the instances that EZKL's verifier never looks at."""

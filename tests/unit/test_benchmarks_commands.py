@@ -18,10 +18,22 @@ ROOT = Path(__file__).parents[2]
 @pytest.mark.parametrize(
     ("arguments", "expected"),
     [
-        (["laod"], "expected one of demo, load, soak, throughput, verifiers, found laod"),
-        (["demo", "--jobs", "3"], "expected options after one of load, soak, found --jobs"),
-        (["--minutes", "1"], "expected options after one of load, soak, found --minutes"),
-        (["load", "soak", "--json"], "expected options after one of load, soak, found --json"),
+        (
+            ["laod"],
+            "expected one of demo, load, octet, octet_fidelity, soak, throughput, verifiers, found laod",
+        ),
+        (
+            ["demo", "--jobs", "3"],
+            "expected options after one of load, octet, octet_fidelity, soak, found --jobs",
+        ),
+        (
+            ["--minutes", "1"],
+            "expected options after one of load, octet, octet_fidelity, soak, found --minutes",
+        ),
+        (
+            ["load", "soak", "--json"],
+            "expected options after one of load, octet, octet_fidelity, soak, found --json",
+        ),
     ],
 )
 def test_benchmarks__a_question_that_is_none_or_an_option_of_nobody__is_refused(arguments, expected):

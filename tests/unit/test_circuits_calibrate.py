@@ -219,8 +219,8 @@ def test_measurements__kept_and_averaged__and_junk_is_empty(tmp_path):
 
 def test_open_system__unknown__circuit_error():
     """A proof system that this version does not know is refused by name."""
-    with pytest.raises(CircuitError, match="octet"):
-        open_system("octet")
+    with pytest.raises(CircuitError, match="groth16"):
+        open_system("groth16")
 
 
 @pytest.mark.parametrize(

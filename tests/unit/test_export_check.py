@@ -659,3 +659,63 @@ def test_read__file_without_permission__is_an_error_of_ours(tmp_path):
     path.chmod(0)
     with pytest.raises(ArtifactNotFoundError, match="readable"):
         check_onnx(path)
+
+
+def test_octet__operator_outside_ezkls_list__is_left_to_its_compiler():
+    """What EZKL is not given, OCTET's compiler judges itself: the general check lets it pass."""
+    model = model_of([node("Mish")])
+    with pytest.raises(UnsupportedOperatorError):
+        check(model)
+    checked = check(model, system="octet")
+    assert checked.operators == (("Mish", 1),)
+    assert checked.warnings == ()
+
+
+def test_octet__integer_beyond_2_24__passes():
+    """The limit is float32's, in which EZKL reads integers; OCTET's biases are integers."""
+    model = model_of([node("Add", "x", "c")], constants={"c": np.array([BIG], np.float32)})
+    model.graph.initializer.add().CopyFrom(numpy_helper.from_array(np.array([BIG], np.int64), "i"))
+    model.graph.node.insert(0, helper.make_node("Cast", ["j"], ["c2"], name="cast", to=TensorProto.FLOAT))
+    model.graph.node.insert(0, helper.make_node("Add", ["i", "i"], ["j"], name="sum"))
+    with pytest.raises(OversizedConstantError):
+        check(model)
+    assert check(model, system="octet").parameters == 1
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf])
+def test_octet__weight_not_finite__is_refused(value):
+    """The general checks stand before every system."""
+    model = model_of([node("Add", "x", "c")], constants={"c": np.array([value], np.float32)})
+    with pytest.raises(NonFiniteWeightError):
+        check(model, system="octet")
+
+
+def test_octet__dimension_without_a_number__is_refused_or_bound():
+    """A circuit has one size, whatever the system."""
+    model = model_of([node("Relu")], inputs={"x": ["n", 4]}, outputs={"y": ["n", 4]})
+    with pytest.raises(DynamicShapeError):
+        check(model, system="octet")
+    assert check(model, system="octet", batch_size=2).inputs[0].shape == (2, 4)
+
+
+def test_octet__function_of_the_model__is_refused():
+    """A graph that calls functions of its own is flat for neither system."""
+    function = helper.make_function(
+        "own", "F", ["a"], ["b"], [helper.make_node("Relu", ["a"], ["b"])], [helper.make_opsetid("", 18)]
+    )
+    model = model_of([node("Relu")], functions=[function])
+    with pytest.raises(UnsupportedOperatorError, match="flat graph"):
+        check(model, system="octet")
+
+
+def test_octet__index_as_output__is_no_surprise():
+    """An arg-max is an int64 output, which OCTET publishes as it is and EZKL's circuits warn of."""
+    graph = helper.make_graph(
+        [helper.make_node("ArgMax", ["x"], ["y"], name="n", axis=1)],
+        "g",
+        [helper.make_tensor_value_info("x", TensorProto.FLOAT, [1, 4])],
+        [helper.make_tensor_value_info("y", TensorProto.INT64, [1, 1])],
+    )
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 18)], ir_version=8)
+    assert check(model, system="octet").warnings == ()
+    assert any("int64" in warning for warning in check(model).warnings)

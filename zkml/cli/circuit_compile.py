@@ -1,6 +1,7 @@
 """`zkml circuit compile`: from an ONNX model to a circuit, by one proof system or by the better of two."""
 
 import tempfile
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -13,6 +14,8 @@ from zkml.cli.proving_system import open_proving_system
 from zkml.errors import ZkmlError
 
 if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
     from circuits.bundle import Bundle
     from circuits.port import CompileRequest
     from zkml.core.progress import Progress
@@ -84,12 +87,16 @@ def compile_(
     store = SrsStore(session.home.srs)
     if srs_file is not None:
         store.import_file(srs_file)
-    samples = read_samples(data)
     budget = ErrorBudget() if max_error is None else ErrorBudget(max_abs_error=max_error)
     with (
         tempfile.TemporaryDirectory(prefix="zkml-compile-") as scratch,
         session.console.progress() as progress,
     ):
+
+        @cache
+        def samples() -> "NDArray[Any]":
+            # Read once the model was found to be one: what is said first is what to mend first.
+            return read_samples(data)
 
         def request_of(model: bytes) -> "CompileRequest":
             # What was checked is what is compiled: it differs from the file where a batch was bound, say.
@@ -98,7 +105,7 @@ def compile_(
             return CompileRequest(
                 name=name or out.name,
                 onnx=path,
-                calibration=samples,
+                calibration=samples(),
                 target=out,
                 srs=store,
                 allow_insecure_srs=not require_ceremony,

@@ -78,6 +78,25 @@ def test_native_prover__goes_through_the_specifications_states(name):
     )
 
 
+@pytest.mark.parametrize("path", PATHS)
+def test_native_prover__weights_beyond_52_bits__are_taken_whole(path):
+    """Lanes hold 52 bits of an integer at once: what is longer, of either sign, makes the same words."""
+    if path not in available_paths():
+        pytest.skip(f"no {path} path on this machine")
+    case = programs.one_gemm()
+    pixels, weights = case.inputs["x"].copy(), case.constants["w"].copy()
+    pixels[2] = 0  # so that the sums stay as small as sums are
+    weights[:, 2] = [-(1 << 63), (1 << 63) - 1, 1 << 52, -(1 << 52) - 1, -(1 << 57)]
+    case = replace(case, inputs={"x": pixels}, constants={**case.constants, "w": weights})
+    key = programs.proving_key(case)
+    witness, statement = programs.execute(case)
+    native = open_native(path)
+    columns = {name: integers(values) for name, values in key.columns.items()}
+    engine = NativeProver(native, key.verifying, columns, native.points(srs_words()))
+    expected = specification.prove(key, statement, witness)
+    assert engine.prove(statement, {name: integers(values) for name, values in witness.items()}) == expected
+
+
 @pytest.mark.parametrize("threads", [1, 3, 8])
 def test_native_prover__threads__do_not_change_the_proof(threads):
     """How the work is cut decides nothing."""

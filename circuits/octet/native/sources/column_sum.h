@@ -26,9 +26,7 @@ struct ColumnValues {
       for (int k = 0; k < Lr::WIDTH; k++) room[k] = bytes[row + k];
     else
       values = integers + row;
-    int64_t any = 0;
-    for (int k = 0; k < Lr::WIDTH; k++) any |= values[k];
-    return any ? values : nullptr;
+    return Small::any(values) ? values : nullptr;
   }
 };
 
@@ -91,62 +89,78 @@ class ColumnSum {
 
  private:
   static constexpr int MOST_APART = INNER_VARIABLES, FEWEST_APART = 3;
+  static constexpr size_t TOGETHER = 4;  // blocks: a line of the cache holds one
 
   // sum over the outer index of outer * column, beside the inner factor.
   void contract(const OuterFactors& factors, PairSum& sum) const {
-    static constexpr size_t TOGETHER = 4;  // blocks: a line of the cache holds one
-    const size_t size = factors.inner.size(), blocks = size / Lr::WIDTH, start = (size_t)factors.offset;
-    Buffer<Lr> units(factors.outer.size());
-    for (size_t h = 0; h < units.size(); h++)
-      if (!factors.outer[h].is_zero()) units[h] = Small::unit(factors.outer[h]);
+    const size_t size = factors.inner.size(), blocks = size / Lr::WIDTH;
+    Buffer<SmallFactor> outer(factors.outer.size());
+    for (size_t h = 0; h < outer.size(); h++) outer[h].set(factors.outer[h]);
     Packed inner, contracted;
     inner.resize(size);
     inner.clear();
     for (size_t l = 0; l < size; l++) inner.put(l, factors.inner[l]);
     contracted.resize(size);
     contracted.clear();
-    int64_t room[Lr::WIDTH];
-    for (size_t from = 0; from < blocks; from += TOGETHER) {
-      const size_t count = blocks - from < TOGETHER ? blocks - from : TOGETHER;
-      LaneSum found[TOGETHER];
-      for (size_t h = 0; h < units.size(); h++) {
-        if (factors.outer[h].is_zero()) continue;
-        for (size_t b = 0; b < count; b++) {
-          const int64_t* values = values_.block(start + h * size + (from + b) * Lr::WIDTH, room);
-          if (values) found[b].add(Small::integers(values) * units[h]);
-        }
-      }
-      for (size_t b = 0; b < count; b++) found[b].settled().store(contracted.block(from + b));
+    for (size_t h = 0; h < outer.size(); h += SmallSum::MOST) {
+      const size_t end = h + SmallSum::MOST < outer.size() ? h + SmallSum::MOST : outer.size();
+      for (size_t b = 0; b < blocks; b += TOGETHER)
+        if (blocks - b < TOGETHER)
+          for (; b < blocks; b++) contract_blocks<1>(factors, outer, h, end, b, contracted);
+        else
+          contract_blocks<TOGETHER>(factors, outer, h, end, b, contracted);
     }
     sum.variables = nu_;
     sum.left.from_scalars(inner, true);
     sum.right.from_scalars(contracted, true);
   }
+  // Adds the part of [from, to) of the outer index in COUNT blocks from `first`.
+  template <size_t COUNT>
+  void contract_blocks(const OuterFactors& factors, const Buffer<SmallFactor>& outer, size_t from, size_t to, size_t first,
+                       Packed& contracted) const {
+    const size_t size = factors.inner.size(), start = (size_t)factors.offset + first * Lr::WIDTH;
+    int64_t room[Lr::WIDTH];
+    SmallSum found[COUNT];
+    for (size_t h = from; h < to; h++) {
+      if (factors.outer[h].is_zero()) continue;
+#pragma GCC unroll 4
+      for (size_t b = 0; b < COUNT; b++) {
+        const int64_t* values = values_.block(start + h * size + b * Lr::WIDTH, room);
+        if (values) found[b].add(values, outer[h]);
+      }
+    }
+#pragma GCC unroll 4
+    for (size_t b = 0; b < COUNT; b++) {
+      u64* at = contracted.block(first + b);
+      (Lr::load(at) + found[b].settled()).store(at);
+    }
+  }
 
   // sum over the low index of eq * column.
   void fold_values(const List<Fr>& eq) {
-    Buffer<Lr> units(eq.size());
-    for (size_t l = 0; l < units.size(); l++) units[l] = Small::unit(eq[l]);
+    static constexpr size_t WIDTH = Lr::WIDTH;
+    static_assert((size_t)1 << MOST_APART <= SmallSum::MOST && (size_t)1 << FEWEST_APART >= WIDTH, "whole blocks, one sum");
+    Buffer<SmallFactor> factors(eq.size());
+    for (size_t l = 0; l < factors.size(); l++) factors[l].set(eq[l]);
     const size_t count = (values_.end + eq.size() - 1) / eq.size(), blocks = blocks_of(count);
     right_.resize(count);
     right_.clear();
     for (size_t b = 0; b < blocks; b++) {
-      const size_t first = b * Lr::WIDTH * eq.size();
-      const bool inside = values_.integers && first + Lr::WIDTH * eq.size() <= values_.end;
-      LaneSum sum;
-      for (size_t l = 0; l < eq.size(); l++) {
-        int64_t column[Lr::WIDTH], any = 0;
+      const size_t first = b * WIDTH * eq.size();
+      const bool inside = values_.integers && first + WIDTH * eq.size() <= values_.end;
+      SmallSum sum;
+      for (size_t l = 0; l < eq.size(); l += WIDTH) {
+        int64_t columns[WIDTH * WIDTH];
         if (inside) {
-          const int64_t* at = values_.integers + first + l;
-#pragma GCC unroll 8
-          for (size_t k = 0; k < (size_t)Lr::WIDTH; k++) any |= column[k] = at[k * eq.size()];
+          Small::turned(values_.integers + first + l, eq.size(), columns);
         } else {
-          for (size_t k = 0; k < (size_t)Lr::WIDTH; k++) {
-            const size_t row = first + k * eq.size() + l;
-            any |= column[k] = row < values_.end ? values_.at(row) : 0;
+          for (size_t k = 0; k < WIDTH * WIDTH; k++) {
+            const size_t row = first + k % WIDTH * eq.size() + l + k / WIDTH;
+            columns[k] = row < values_.end ? values_.at(row) : 0;
           }
         }
-        if (any) sum.add(Small::integers(column) * units[l]);
+        for (size_t k = 0; k < WIDTH; k++)
+          if (Small::any(columns + k * WIDTH)) sum.add(columns + k * WIDTH, factors[l + k]);
       }
       sum.settled().store(right_.block(b));
     }

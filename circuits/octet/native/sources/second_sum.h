@@ -60,23 +60,27 @@ class SecondSum {
   // F + kappa column + kappa^2 column + .., which uses F up; out: 2^nu entries.
   void combined(const Fr& kappa, Fr* out) {
     List<ColumnValues> values;
-    Buffer<Lr> units(found_.elsewhere.size());
+    Buffer<SmallFactor> factors(found_.elsewhere.size());
     Fr power = Fr::one();
-    for (size_t k = 0; k < units.size(); k++) {
-      units[k] = Small::unit(power = power * kappa);
+    for (size_t k = 0; k < factors.size(); k++) {
+      factors[k].set(power = power * kappa);
       values.push(values_of(found_.elsewhere[k]));
     }
     const size_t blocks = p_.rows() / Lr::WIDTH;
     auto job = [&](int j) {
       int64_t room[Lr::WIDTH];
       for (size_t b = blocks * j / JOBS; b < blocks * (j + 1) / JOBS; b++) {
-        LaneSum x;
-        x.add(Lr::load(f_.block(b)));
-        for (size_t k = 0; k < units.size(); k++) {
-          const int64_t* integers = values[k].block(b * Lr::WIDTH, room);
-          if (integers) x.add(Small::integers(integers) * units[k]);
+        Lr x = Lr::load(f_.block(b));
+        for (size_t first = 0; first < factors.size(); first += SmallSum::MOST) {
+          const size_t end = first + SmallSum::MOST < factors.size() ? first + SmallSum::MOST : factors.size();
+          SmallSum sum;
+          for (size_t k = first; k < end; k++) {
+            const int64_t* integers = values[k].block(b * Lr::WIDTH, room);
+            if (integers) sum.add(integers, factors[k]);
+          }
+          x = x + sum.settled();
         }
-        x.settled().to_fields(out + b * Lr::WIDTH);
+        x.to_fields(out + b * Lr::WIDTH);
       }
     };
     spread(threads_, JOBS, job);

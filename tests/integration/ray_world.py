@@ -118,10 +118,21 @@ def put_and_tell() -> tuple[int, list[object]]:
     return os.getpid(), [ray.put(b"lost soon")]
 
 
+def is_lost(piece: object) -> bool:
+    """Ask the cluster for an object; say whether it has lost it."""
+    try:
+        ray.get(piece, timeout=DEADLINE_SECONDS)
+    except ray.exceptions.ObjectLostError:
+        return True
+    return False
+
+
 def lose(circuit: BundleCircuit, caches: list[Path]) -> None:
     """Take a bundle out of its machines' caches, and put pieces in its place whose owner is dead."""
     owner, [piece] = ray.get(ray.remote(put_and_tell).remote())
     os.kill(owner, signal.SIGKILL)
+    # A machine's store gives the piece out until it has heard that its owner died.
+    assert until(lambda: is_lost(piece))
     worker = circuit._worker
     files = {role: [Stored(piece)] for role in worker._travelling.files}
     worker._travelling = dataclasses.replace(worker._travelling, files=files)

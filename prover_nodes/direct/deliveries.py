@@ -25,6 +25,10 @@ class OutboxDeliveries:
         """Return the receipt of the kept transaction of a purpose, if it was mined with success."""
         return self.outbox.find(subject, purpose)
 
+    def is_underway(self, subject: str, purpose: str) -> bool:
+        """Say whether a transaction of a purpose is kept that may still be mined, or was."""
+        return bool(self.outbox.journal.attempts(subject, purpose))
+
     def is_confirmed(self, receipt: TransactionReceipt) -> bool:
         """Say whether a mined transaction is deep enough in the canonical chain."""
         if self.outbox.confirmations == 0:

@@ -112,5 +112,8 @@ class Deliveries(Protocol):
     def find(self, subject: str, purpose: str) -> TransactionReceipt | None:
         """Return the receipt of the kept transaction of a purpose, if it was mined with success."""
 
+    def is_underway(self, subject: str, purpose: str) -> bool:
+        """Say whether a transaction of a purpose is kept that may still be mined, or was."""
+
     def is_confirmed(self, receipt: TransactionReceipt) -> bool:
         """Say whether a mined transaction is deep enough in the canonical chain."""

@@ -75,6 +75,7 @@ class Settling:
         """Say whether a proved request is paid, or would be if it were settled now.
 
         Raises:
+            NotFinalError: its settlement is sent, and the chain refuses another one: it is being mined.
             RpcError: the endpoint does not answer.
             StorageError: the journal does not.
         """
@@ -85,9 +86,18 @@ class Settling:
             parts.deliveries.simulate(settlement_call(parts, case, self.proved(case)))
         except RpcError:
             raise
-        except ZkmlError:
-            # It may have been mined since the first look, which is why it is refused now.
-            return parts.deliveries.find(case.id, Purpose.SETTLE_SIGNED) is not None
+        except ZkmlError as error:
+            # It may have been mined since the first look, which is why it is refused now. An endpoint may
+            # even have its effect before its receipt.
+            if parts.deliveries.find(case.id, Purpose.SETTLE_SIGNED) is not None:
+                return True
+            if parts.deliveries.is_underway(case.id, Purpose.SETTLE_SIGNED):
+                raise NotFinalError(
+                    f"expected the settlement of request {case.id} to be mined, found it sent",
+                    hint="the output is told once it is paid for: ask again",
+                    retry_after=1,
+                ) from error
+            return False
         return True
 
     def proved(self, case: RequestCase) -> tuple[bytes, bytes, bytes]:

@@ -40,7 +40,8 @@ class Views:
         """Return the proved output of a request that this node can collect for, now.
 
         Raises:
-            NotFinalError: it is not proved yet, or too late to be told before it is paid for.
+            NotFinalError: it is not proved yet, or is told once it is paid for: too late to be told before,
+                or its settlement is being mined.
             TabRefusedError: its tab does not pay for it any more: then nobody is told the output.
             ArtifactNotFoundError: it is kept no longer.
         """

@@ -14,10 +14,10 @@ from benchmarks.figures import show_table
 from benchmarks.machine import describe
 from benchmarks.octet_cases import cases
 from benchmarks.octet_runs import Measured, measure
+from benchmarks.process_samples import MEBIBYTE
 
 THREADS = 2
 CACHE = Path(tempfile.gettempdir()) / "zkml-benchmarks" / "octet"
-MEBIBYTE = 1 << 20
 LENET = "lenet_5"
 REPEATS = {"ezkl": 2, "octet": 9}
 
@@ -109,7 +109,7 @@ def as_json(
             for name, ezkl, octet in found
         ],
         "phases": phases.as_json(),
-        "growth": [octet_growth.as_json(item) for item in grown],
+        "growth": [vars(item) for item in grown],
     }
 
 

@@ -4,8 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from math import log2
 from pathlib import Path
-from statistics import linear_regression
-from typing import Any
+from statistics import linear_regression, median
 
 import numpy as np
 from onnx import helper
@@ -14,12 +13,12 @@ from benchmarks.figures import show_table
 from benchmarks.octet_cases import Case, convolution, write_network
 from benchmarks.octet_runs import measure
 from benchmarks.plot import Series, log_plot
+from benchmarks.process_samples import MEBIBYTE
 
 FIRST_LOG_ROWS = 10
 STEP = 2
 CHANNELS = 8
 REPEATS = 3
-MEBIBYTE = 1 << 20
 FITTED_FROM = 14
 """The exponent is of these rows and more: below, what every proof costs is most of it."""
 
@@ -52,8 +51,7 @@ def measure_growth(cache: Path, largest: int, threads: int) -> list[Grown]:
     found = []
     for log_rows in range(FIRST_LOG_ROWS, largest + 1, STEP):
         run = measure("octet", images(cache, log_rows), cache, repeats=REPEATS, threads=threads)
-        proof = sorted(run.prove)[len(run.prove) // 2]
-        found.append(Grown(run.log_rows, run.seconds, proof, run.peak_bytes))
+        found.append(Grown(run.log_rows, run.seconds, median(run.prove), run.peak_bytes))
     return found
 
 
@@ -137,8 +135,3 @@ def plot(grown: Sequence[Grown]) -> str:
         title="OCTET: time and memory of a proof by rows",
         across="log2 of the rows",
     )
-
-
-def as_json(item: Grown) -> dict[str, Any]:
-    """Return a size for another program."""
-    return vars(item)

@@ -2,14 +2,12 @@
 
 import os
 import time
-from collections.abc import Callable
 from functools import partial
-from typing import Any
 
 import numpy as np
 
 from benchmarks.machine import describe
-from benchmarks.octet_rates import random_words
+from benchmarks.octet_rates import best_seconds, random_words
 from circuits.octet.native.kernels import Native, Points, available_paths, open_native
 from circuits.octet.native.row_program import RowProgram
 from circuits.octet.native.sum_check import SumCheck
@@ -20,16 +18,6 @@ SIZES = (6, 10, 12, 14)
 """Logarithms of the numbers of points."""
 REPEATS = 3
 _CHALLENGE = 0x1F3A5C7E9B2D4F60718293A4B5C6D7E8F9
-
-
-def best_seconds(work: Callable[[], Any]) -> float:
-    """Return the shortest processor time of some runs: others on the machine disturb it least."""
-    times = []
-    for _ in range(REPEATS):
-        start = time.process_time()
-        work()
-        times.append(time.process_time() - start)
-    return min(times)
 
 
 def requantization_row() -> tuple[RowProgram, int]:
@@ -77,9 +65,9 @@ def report_products(points: Points, size: int) -> None:
     cells = [f"2^{size}"]
     for bits in (8, 16, 32):
         scalars = dice.integers(0, 1 << bits, count, dtype=np.uint64)
-        seconds = best_seconds(partial(points.multiply_small, scalars, bits))
+        seconds = best_seconds(partial(points.multiply_small, scalars, bits), REPEATS)
         cells.append(f"{seconds / count * 1e6:.3f}")
-    seconds = best_seconds(partial(points.multiply, full))
+    seconds = best_seconds(partial(points.multiply, full), REPEATS)
     cells += [f"{seconds / count * 1e6:.2f}", f"{seconds * 1e3:.2f}"]
     print("| " + " | ".join(cells) + " |")
 
@@ -94,7 +82,7 @@ def report_path(native: Native, xy: Words) -> None:
         report_products(points, size)
     for size in (12, 14):
         values, point = random_words(1 << size, 5), from_words(random_words(size, 6))
-        seconds = best_seconds(partial(points.mercury_open, values, point, bytes(32)))
+        seconds = best_seconds(partial(points.mercury_open, values, point, bytes(32)), REPEATS)
         print(f"\nMercury opening of 2^{size}: {seconds * 1e3:.1f} ms")
     pair = RowProgram(2)
     product = pair.multiply(0, 1)

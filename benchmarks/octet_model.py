@@ -11,6 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from math import prod
 
+from circuits.octet.native.prover import PHASES
 from circuits.octet.program import LIMB_TABLE, Program
 from circuits.octet.tensors import padded
 from circuits.octet.terms import Contract, Linear
@@ -25,18 +26,6 @@ FIRST_PLACES = 6
 SECOND_PLACES = 2
 COORDINATES_OF_ADDITION = 6
 """Products of an affine addition that shares its inversion: three for the inverse, slope, square, y."""
-
-PHASES = (
-    "first commitments",
-    "second columns",
-    "second commitments",
-    "wiring",
-    "first sum",
-    "claims",
-    "second sum",
-    "opening",
-)
-"""The prover's phases, in order."""
 
 
 @dataclass

@@ -9,7 +9,6 @@ from benchmarks.figures import show_table
 from benchmarks.octet_model import (
     COORDINATES_OF_ADDITION,
     FULL_BITS,
-    PHASES,
     active_rows,
     additions,
     count,
@@ -17,7 +16,8 @@ from benchmarks.octet_model import (
 from benchmarks.octet_points import points_of
 from benchmarks.octet_rates import Rates
 from circuits.octet.native.kernels import open_native
-from circuits.octet.program import program_from_json
+from circuits.octet.native.prover import PHASES
+from circuits.octet.program import Program, program_from_json
 
 NEGLIGIBLE_SHARE = 0.05
 """A phase below this share of a proof is shown, and its ratio is not: what is not counted is most of it."""
@@ -89,9 +89,10 @@ def compare(
     """
     native = open_native()
     rates = Rates(native, points_of(native, folder, log_rows))
-    rows = []
+    rows, programs = [], []
     for network, (text, proofs) in networks.items():
-        work = count(program_from_json(text))
+        programs.append(program_from_json(text))
+        work = count(programs[-1])
         rows += [
             Phase(
                 network,
@@ -101,14 +102,13 @@ def compare(
             )
             for name in PHASES
         ]
-    return Phases(tuple(_rate_lines(rates, native.path, networks)), tuple(rows))
+    return Phases(tuple(_rate_lines(rates, native.path, programs)), tuple(rows))
 
 
-def _rate_lines(rates: Rates, path: str, networks: Mapping[str, tuple[str, Any]]) -> list[str]:
+def _rate_lines(rates: Rates, path: str, programs: Sequence[Program]) -> list[str]:
     speed = f"{rates.products_per_second / 1e6:.0f} M products a second; processor time of one thread"
     lines = [f"kernels: {path}; {speed}"]
-    sizes = {active_rows(program_from_json(text)) for text, _ in networks.values()}
-    sizes |= {program_from_json(text).rows for text, _ in networks.values()}
+    sizes = {size for program in programs for size in (active_rows(program), program.rows)}
     table = [["points", "bits", "ms", "us a point", "additions", "products allow ms", "ratio"]]
     for size in sorted(sizes):
         for bits in (8, FULL_BITS):

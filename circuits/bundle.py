@@ -79,9 +79,26 @@ class Bundle:
             ManifestError: the SRS is another one than the manifest says.
         """
         for role in roles:
-            _check_file(self.file(role), self.manifest.files[role])
+            self.check_digest(role, digest_file(self.file(role)))
             if role in ("srs", "verification_srs"):
                 self._check_srs(role)
+
+    def check_digest(self, role: FileRole, found: Digest) -> None:
+        """Check the digest that was found of the file of a role.
+
+        Raises:
+            DigestMismatchError: it is not what the manifest says; names the file.
+            ManifestError: the bundle has no file of this role.
+        """
+        path, expected = self.file(role), self.manifest.files[role].digest
+        if found != expected:
+            raise DigestMismatchError(
+                f"expected {expected}, found {found} in {path}",
+                hint=_HINT,
+                path=path,
+                expected=expected,
+                found=found,
+            )
 
     @property
     def manifest_digest(self) -> Digest:
@@ -182,18 +199,6 @@ def _read_manifest(path: Path) -> BundleManifest:
     if manifest.to_bytes() != data:
         raise ManifestError(f"expected canonical JSON, found another form of it in {path}", hint=_HINT)
     return manifest
-
-
-def _check_file(path: Path, entry: FileEntry) -> None:
-    found = digest_file(path)
-    if found != entry.digest:
-        raise DigestMismatchError(
-            f"expected {entry.digest}, found {found} in {path}",
-            hint=_HINT,
-            path=path,
-            expected=entry.digest,
-            found=found,
-        )
 
 
 def _replace(staged: Path, target: Path) -> None:

@@ -84,6 +84,25 @@ def identify_srs(path: Path) -> SrsIdentity:
     return SrsIdentity(name=INSECURE_SRS_NAME, secure=False, tau_g2=tau_g2, logrows=logrows)
 
 
+def read_powers(path: Path, count: int) -> tuple[bytes, bytes]:
+    """Return the first powers of an SRS file of any size that holds them, and its G2 points.
+
+    Returns:
+        64 bytes for each power, and the last 256 bytes; neither is decoded.
+
+    Raises:
+        SrsError: not an SRS file, or too short.
+    """
+    held = 1 << identify_srs(path).logrows
+    if not 1 <= count <= held:
+        raise SrsError(f"expected a file of {count} powers or more, found {held} in {path}")
+    with _open(path) as stream:
+        stream.seek(HEADER_BYTES)
+        data = stream.read(count * POINT_BYTES)
+        stream.seek(-G2_BYTES, 2)
+        return data, stream.read(G2_BYTES)
+
+
 def verification_srs(path: Path) -> bytes:
     """Return the 516-byte file for logrows 1 of the same ceremony.
 

@@ -14,7 +14,8 @@ P = 2188824287183927522224640574525727508869631115729782366268903789464522620858
 """The prime of BN254's base field."""
 
 _MONTGOMERY = (1 << 256) % P
-_UNMONTGOMERY = pow(_MONTGOMERY, -1, P)
+UNMONTGOMERY = pow(_MONTGOMERY, -1, P)
+"""What takes a coordinate out of Montgomery form."""
 
 Point = tuple[int, int]
 """An affine point other than infinity."""
@@ -45,12 +46,17 @@ def from_montgomery(data: bytes) -> int:
     raw = int.from_bytes(data, "little")
     if raw >= P:
         raise SrsError("expected coordinates below the field's prime, found one that is not")
-    return raw * _UNMONTGOMERY % P
+    return raw * UNMONTGOMERY % P
+
+
+def to_montgomery(coordinate: int) -> bytes:
+    """Write one coordinate; the inverse of `from_montgomery`."""
+    return (coordinate * _MONTGOMERY % P).to_bytes(32, "little")
 
 
 def encode_point(point: Point) -> bytes:
     """Write a point; the inverse of `decode_point`."""
-    return b"".join((coordinate * _MONTGOMERY % P).to_bytes(32, "little") for coordinate in point)
+    return b"".join(map(to_montgomery, point))
 
 
 def negate(point: Point) -> Point:

@@ -185,7 +185,6 @@ def _manifest(
 ) -> BundleManifest:
     is_committed = settings.arguments.param_visibility == PARAM_VISIBILITY["committed"]
     point = _commit_weights(workshop, calibration, made) if is_committed else None
-    layout, domain = calibration.layout, calibration.domain
     names = {role: name for role, name in FILE_NAMES.items() if is_committed or role != "weightless_onnx"}
     files = describe_files(workshop.directory, names)
     return BundleManifest(
@@ -202,14 +201,7 @@ def _manifest(
         output_shape=list(settings.output_shape),
         input_scale_bits=settings.input_scale_bits,
         output_scale_bits=settings.output_scale_bits,
-        layout=Layout(
-            input_count=layout.input_count,
-            input_bytes=layout.input_bytes,
-            output_count=layout.output_count,
-            output_bytes=layout.output_bytes,
-            input_minimum=domain.minimum,
-            input_maximum=domain.maximum,
-        ),
+        layout=Layout.of(calibration.layout, calibration.domain),
         srs=identify_srs(workshop.file("srs")),
         verifying_key=files["verifying_key"].digest,
         proof_bytes=len(made.proof),

@@ -3,7 +3,7 @@
 from circuits.bundle import Bundle
 from zkml.core.digests import digest_of
 from zkml.core.manifest import FileRole
-from zkml.errors import ArtifactNotFoundError, DigestMismatchError, ManifestError
+from zkml.errors import ArtifactNotFoundError, ManifestError
 
 
 def read_role(bundle: Bundle, role: FileRole, limit: int) -> bytes:
@@ -19,7 +19,7 @@ def read_role(bundle: Bundle, role: FileRole, limit: int) -> bytes:
         ArtifactNotFoundError: it is gone or cannot be read.
         DigestMismatchError: it is not what the manifest says.
     """
-    path, expected = bundle.file(role), bundle.manifest.files[role].digest
+    path = bundle.file(role)
     try:
         with path.open("rb") as stream:
             data = stream.read(limit + 1)
@@ -29,13 +29,5 @@ def read_role(bundle: Bundle, role: FileRole, limit: int) -> bytes:
         ) from error
     if len(data) > limit:
         raise ManifestError(f"expected at most {limit} bytes, found more in {path}")
-    found = digest_of(data)
-    if found != expected:
-        raise DigestMismatchError(
-            f"expected {expected}, found {found} in {path}",
-            hint="rebuild or re-download the bundle",
-            path=path,
-            expected=expected,
-            found=found,
-        )
+    bundle.check_digest(role, digest_of(data))
     return data

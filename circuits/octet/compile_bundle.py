@@ -143,7 +143,6 @@ def _write_keys(directory: Path, network: CompiledNetwork, threads: int) -> None
 
 def _manifest(directory: Path, network: CompiledNetwork, request: CompileRequest) -> BundleManifest:
     port = network.port
-    layout, domain = port.layout, port.domain
     files = describe_files(directory, FILE_NAMES)
     return BundleManifest(
         name=request.name,
@@ -159,14 +158,7 @@ def _manifest(directory: Path, network: CompiledNetwork, request: CompileRequest
         output_shape=list(port.output_shape),
         input_scale_bits=port.input_scale_bits,
         output_scale_bits=port.output_scale_bits,
-        layout=Layout(
-            input_count=layout.input_count,
-            input_bytes=layout.input_bytes,
-            output_count=layout.output_count,
-            output_bytes=layout.output_bytes,
-            input_minimum=domain.minimum,
-            input_maximum=domain.maximum,
-        ),
+        layout=Layout.of(port.layout, port.domain),
         srs=identify_srs(directory / FILE_NAMES["srs"]),
         verifying_key=files["verifying_key"].digest,
         proof_bytes=proof_bytes(network.lowered.program),

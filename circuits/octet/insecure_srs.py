@@ -10,21 +10,18 @@ Source: halo2 `poly/kzg/commitment.rs`, `ParamsKZG::setup` (powers, Lagrange poi
 import secrets
 from pathlib import Path
 
-from py_ecc.optimized_bn128.optimized_curve import G2, multiply, normalize
-
 from circuits.octet.generator_multiples import montgomery_multiples
 from circuits.octet.native.kernels import Native
 from circuits.octet.spec.field import batch_inverse, powers, vector
+from circuits.octet.spec.pairing import G2_GENERATOR, multiply_g2
 from circuits.srs_file import HEADER_BYTES, MAX_LOGROWS
-from circuits.srs_points import P
+from circuits.srs_points import to_montgomery
 from zkml.core.field import R
 from zkml.errors import SrsError, StorageError
 
 _ROOT_BITS = 28
 _ROOT = pow(7, (R - 1) >> _ROOT_BITS, R)
 """The root of unity of order 2^28 that halo2 takes: 7 generates the field's multiplicative group."""
-
-_MONTGOMERY = (1 << 256) % P
 
 
 def make_insecure_srs(path: Path, logrows: int, native: Native | None) -> None:
@@ -59,8 +56,5 @@ def _lagrange(tau: int, logrows: int) -> list[int]:
 
 
 def _g2_points(tau: int) -> bytes:
-    coordinates = []
-    for point in (G2, multiply(G2, tau)):
-        x, y = normalize(point)
-        coordinates += [*x.coeffs, *y.coeffs]
-    return b"".join((int(number) * _MONTGOMERY % P).to_bytes(32, "little") for number in coordinates)
+    points = (G2_GENERATOR, multiply_g2(G2_GENERATOR, tau))
+    return b"".join(to_montgomery(number) for x, y in points for number in (*x, *y))

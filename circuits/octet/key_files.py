@@ -21,6 +21,7 @@ from circuits.octet.key_digest import key_digest
 from circuits.octet.program import BOUND_BITS, Program
 from circuits.octet.program_limits import MAX_COLUMNS
 from circuits.octet.spec.curve import Point, point_from_words
+from circuits.octet.spec.field import to_word
 from circuits.octet.spec.pairing import G2Point
 from circuits.octet.spec.statement import VerifyingKey
 from zkml.core.records import Hex32, Record, from_hex, to_hex
@@ -55,7 +56,7 @@ class VerifyingKeyFile(Record):
 
 def verifying_key_bytes(program: Program, reference: bytes, commitments: tuple[Point, ...]) -> bytes:
     """Return the file of a key."""
-    points = [to_hex(b"".join(word.to_bytes(32, "big") for word in point)) for point in commitments]
+    points = [to_hex(b"".join(map(to_word, point))) for point in commitments]
     return VerifyingKeyFile(
         program=to_hex(program.digest()), reference=to_hex(reference), commitments=points
     ).to_bytes()

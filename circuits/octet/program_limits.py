@@ -8,10 +8,9 @@ Source: octet.md 3.5 (layout); circuits/srs_file.py (the largest SRS).
 """
 
 from collections.abc import Sequence
-from math import prod
 
 from circuits.octet.program import Program
-from circuits.octet.tensors import Block, Input, Output, VkTensor, padded
+from circuits.octet.tensors import Block, Input, Output, VkTensor, padded, padded_size
 from circuits.octet.terms import Axis, Contract, Relation, Term
 from circuits.srs_file import MAX_LOGROWS
 from zkml.errors import CompileError
@@ -62,7 +61,7 @@ def check_limits(program: Program) -> None:
             )
     for tensor in tensors:
         _check_lengths(tensor.dims)
-    shown = sum(prod(padded(length) for length in tensor.dims) for tensor in public)
+    shown = sum(padded_size(tensor.dims) for tensor in public)
     _within("elements of public tensors", shown, MAX_PUBLIC)
     for term in terms:
         _check_axes(term)

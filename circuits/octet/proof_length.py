@@ -6,9 +6,8 @@ Source: octet.md 3.11 (order of words), 3.12 step 1 (exact length).
 from collections.abc import Sequence
 
 from circuits.octet.program import Program
+from circuits.octet.spec.field import WORD_BYTES, to_word
 from circuits.octet.spec.proof_words import part_lengths
-
-WORD_BYTES = 32
 
 
 def proof_bytes(program: Program) -> int:
@@ -18,7 +17,7 @@ def proof_bytes(program: Program) -> int:
 
 def words_to_bytes(words: Sequence[int]) -> bytes:
     """Write the words of a proof; each is below 2^256."""
-    return b"".join(word.to_bytes(WORD_BYTES, "big") for word in words)
+    return b"".join(map(to_word, words))
 
 
 def words_from_bytes(data: bytes) -> tuple[int, ...]:

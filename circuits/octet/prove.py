@@ -150,10 +150,11 @@ def _check_memory(program: Program, limits: Limits) -> None:
             f"expected {needed >> 20} MiB of free memory for a proof, found {free >> 20} MiB",
             hint="end other programs, or prove on a machine with more memory",
         )
-    if own_memory() + needed > limits.memory_bytes:
+    together = own_memory() + needed
+    if together > limits.memory_bytes:
         raise ProverLimitError(
             f"expected a proof within {limits.memory_bytes >> 20} MiB, "
-            f"found that this process would have {(own_memory() + needed) >> 20} MiB",
+            f"found that this process would have {together >> 20} MiB",
             hint=_MEMORY_HINT,
         )
 

@@ -69,7 +69,8 @@ def error_bound(program: Program, srs_size: int) -> ErrorBound:
     # as a pole to clear and once as a denominator that may vanish; the table side counts on every row.
     lookups = 2 * (limbs + 1) * rows + tables * 2 * 2 * 2 * rows
     combined = len(row_constraints(program)) + len(balances(program)) + len(program.relations)
-    claims, finals = part_lengths(program)[3], part_lengths(program)[5]
+    lengths = part_lengths(program)
+    claims, finals = lengths[3], lengths[5]
     return ErrorBound(
         lookups=lookups,
         batching=combined + claims + finals - 3,

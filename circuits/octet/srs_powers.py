@@ -21,12 +21,10 @@ from circuits.octet.spec.field import powers, vector
 from circuits.octet.spec.pairing import G2_GENERATOR
 from circuits.octet.spec.srs import read_srs
 from circuits.octet.srs_tau import tau_of
-from circuits.srs_file import G2_BYTES, HEADER_BYTES, identify_srs
-from circuits.srs_points import POINT_BYTES, P
+from circuits.srs_file import read_powers
+from circuits.srs_points import UNMONTGOMERY
 from zkml.core.field import R
 from zkml.errors import SrsError
-
-_UNMONTGOMERY = pow(1 << 256, -1, P)
 
 
 def commit_columns(
@@ -48,7 +46,7 @@ def commit_columns(
     if native is None:
         plain = read_srs(srs, rows)
         return tuple(plain.commit(vector(int(value) for value in values)) for values in columns.values())
-    data, g2_points = _read(srs, rows)
+    data, g2_points = read_powers(srs, rows)
     points = _decoded(native, data)
     _check_powers(points, data, g2_points, threads)
     return tuple(_commit(points, values, threads) for values in columns.values())
@@ -60,24 +58,13 @@ def native_powers(native: Native, srs: Path, rows: int) -> Points:
     Raises:
         SrsError: not an SRS file, too short, or a point off the curve.
     """
-    return _decoded(native, _read(srs, rows)[0])
-
-
-def _read(path: Path, rows: int) -> tuple[bytes, bytes]:
-    identity = identify_srs(path)
-    if rows > 1 << identity.logrows:
-        raise SrsError(f"expected a file of {rows} powers or more, found {1 << identity.logrows} in {path}")
-    with path.open("rb") as stream:
-        stream.seek(HEADER_BYTES)
-        data = stream.read(rows * POINT_BYTES)
-        stream.seek(-G2_BYTES, 2)
-        return data, stream.read(G2_BYTES)
+    return _decoded(native, read_powers(srs, rows)[0])
 
 
 def _decoded(native: Native, data: bytes) -> Points:
     """Take coordinates out of Montgomery form, all at once, and hand them to the kernels."""
     coordinates = np.frombuffer(data, dtype="<u8").reshape(-1, 4).astype(np.uint64)
-    factor = np.broadcast_to(to_words([_UNMONTGOMERY]), coordinates.shape)
+    factor = np.broadcast_to(to_words([UNMONTGOMERY]), coordinates.shape)
     try:
         plain = native.field_batch("Fq", "multiply", coordinates, factor)
         return native.points(plain.reshape(-1, 8))

@@ -6,6 +6,7 @@ element (i_0, .., i_k) of a tensor at row offset o lies on the row whose low bit
 Source: octet.md 3.5 (layout).
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from math import prod
 from typing import Literal
@@ -16,8 +17,29 @@ def padded(length: int) -> int:
     return 1 << (length - 1).bit_length()
 
 
+def padded_size(dims: Sequence[int]) -> int:
+    """Return the rows that a tensor of these true lengths occupies."""
+    return prod(padded(length) for length in dims)
+
+
+class _Padded:
+    """A tensor whose axes are padded to powers of two."""
+
+    dims: tuple[int, ...]
+
+    @property
+    def padded(self) -> tuple[int, ...]:
+        """Lengths of the axes in rows, which are those of the multilinear extension."""
+        return tuple(padded(length) for length in self.dims)
+
+    @property
+    def size(self) -> int:
+        """Rows of the zero-extended tensor."""
+        return prod(self.padded)
+
+
 @dataclass(frozen=True)
-class Block:
+class Block(_Padded):
     """Rows of the witness that hold one tensor of bytes.
 
     Attributes:
@@ -32,19 +54,9 @@ class Block:
     dims: tuple[int, ...]
     lut: str = ""
 
-    @property
-    def padded(self) -> tuple[int, ...]:
-        """Lengths of the axes in rows."""
-        return tuple(padded(length) for length in self.dims)
-
-    @property
-    def size(self) -> int:
-        """Rows of the block."""
-        return prod(self.padded)
-
 
 @dataclass(frozen=True)
-class VkTensor:
+class VkTensor(_Padded):
     """A tensor of constants in a column of the verifying key: a weight, a bias, a table's values.
 
     Attributes:
@@ -58,16 +70,6 @@ class VkTensor:
     column: int
     offset: int
     dims: tuple[int, ...]
-
-    @property
-    def padded(self) -> tuple[int, ...]:
-        """Lengths of the axes in rows."""
-        return tuple(padded(length) for length in self.dims)
-
-    @property
-    def size(self) -> int:
-        """Rows of the tensor."""
-        return prod(self.padded)
 
 
 @dataclass(frozen=True)
@@ -86,7 +88,7 @@ class Table:
 
 
 @dataclass(frozen=True)
-class Input:
+class Input(_Padded):
     """A public input tensor of bytes, in the order in which the inputs are hashed.
 
     Attributes:
@@ -100,16 +102,6 @@ class Input:
     dims: tuple[int, ...]
     low: int = 0
     high: int = 255
-
-    @property
-    def padded(self) -> tuple[int, ...]:
-        """Lengths of the axes in the multilinear extension."""
-        return tuple(padded(length) for length in self.dims)
-
-    @property
-    def size(self) -> int:
-        """Entries of the zero-extended tensor."""
-        return prod(self.padded)
 
 
 @dataclass(frozen=True)

@@ -57,11 +57,12 @@ def make_witness(lowered: Lowered, inputs: Mapping[str, NDArray[Any]]) -> Witnes
     columns = {name: np.zeros(program.rows, dtype=np.int64) for name in program.first_columns}
     outputs = _outputs(lowered, run)
     tensors = run.tensors
+    readable = tensors | _looked_up(lowered, run)
     for relation in program.relations:
         if relation.kind == "requant":
             _requantize(program, program.block(relation.block), run, columns)
         elif relation.kind == "max":
-            _difference(program, relation, tensors | _looked_up(lowered, run), columns)
+            _difference(program, relation, readable, columns)
         elif relation.kind == "argmax":
             _compare(program, relation, _scores(lowered, run, relation.output), outputs, columns)
     for node in lowered.graph.nodes:
@@ -75,8 +76,13 @@ def make_witness(lowered: Lowered, inputs: Mapping[str, NDArray[Any]]) -> Witnes
 
 def put(column: Integers, block: Block, values: Integers) -> None:
     """Write a tensor onto its block's rows; rows beyond the true lengths keep 0."""
+    _true_cells(column, block)[...] = values.reshape(block.dims)
+
+
+def _true_cells(column: Integers, block: Block) -> Integers:
+    """Return a block's rows of a column within its true lengths, not copied. Shape: the block's."""
     rows = column[block.offset : block.offset + block.size].reshape(block.padded)
-    rows[tuple(slice(length) for length in block.dims)] = values.reshape(block.dims)
+    return rows[tuple(slice(length) for length in block.dims)]
 
 
 def _put_limbs(columns: dict[str, Integers], letter: str, count: int, block: Block, values: Integers) -> None:
@@ -186,6 +192,4 @@ def _count(program: Program, columns: dict[str, Integers]) -> None:
         asked = columns[f"M:{table.name}"][start : start + LIMB_TABLE]
         for block in program.blocks:
             if block.lut == table.name:
-                rows = columns["Y"][block.offset : block.offset + block.size].reshape(block.padded)
-                true = rows[tuple(slice(length) for length in block.dims)]
-                asked += np.bincount(true.reshape(-1), minlength=LIMB_TABLE)
+                asked += np.bincount(_true_cells(columns["Y"], block).reshape(-1), minlength=LIMB_TABLE)

@@ -40,6 +40,15 @@ def broken_rules(program, constants, columns, inputs, outputs):
     return found
 
 
+def stated_outputs(program, values):
+    """Split flat outputs by name."""
+    found, start = {}, 0
+    for output in program.outputs:
+        found[output.name] = values[start : start + output.count]
+        start += output.count
+    return found
+
+
 def _row_rules(program, constants, columns):
     queries = _queries(program)
     for row in range(program.rows):

@@ -1,6 +1,7 @@
 """Prover and verifier in C++ behind the interface of `proof_systems`; the verifier whole, and with checks that can be
 left out by name."""
 
+import shutil
 from dataclasses import replace
 from functools import cache
 
@@ -8,7 +9,8 @@ import numpy as np
 import pytest
 from built_once import built_once
 
-from circuits.octet.native import build, library
+from circuits.octet import native_choice, verifier_engine
+from circuits.octet.native import build, library, verifier
 from circuits.octet.native.kernels import available_paths, open_native
 from circuits.octet.native.prover import NativeProver
 from circuits.octet.native.verifier import NativeVerifier, open_verifier
@@ -20,6 +22,24 @@ from zkml.errors import ProofRejectedError
 
 REMOVABLE = replace(build.VERIFIER, name="libcareless.so", options=("-O1", "-DOCTET_REMOVABLE_CHECKS"))
 """The verifier as only tests build it: each check can be left out by name."""
+
+
+def forget():
+    """Forget what was chosen and loaded in this process."""
+    for cached in (
+        native_choice.choose_native,
+        native_choice.choose_verifier,
+        library.load_library,
+        verifier.load_verifier,
+        verifier_engine.open_verifier,
+    ):
+        cached.cache_clear()
+    native_choice._NOTICED.clear()
+
+
+@cache
+def has_compiler():
+    return any(map(shutil.which, ("c++", "g++", "clang++")))
 
 
 class NativeVerifying:
@@ -62,7 +82,7 @@ class NativeProving:
 
     def __init__(self, path, threads):
         self.name = f"native {path}, {threads} threads"
-        self.native, self.threads, self.loaded = open_kernels(path), threads, {}
+        self.native, self.threads, self.loaded = open_native(path), threads, {}
 
     def prove(self, key, claim, witness):
         """Return the words of a proof."""
@@ -89,7 +109,7 @@ class NativeProving:
 @cache
 def loaded_points(path, tau, size):
     """Load the powers of a local SRS, which its number tells."""
-    return open_kernels(path).points(points_to_words(powers_of(tau, size)))
+    return open_native(path).points(points_to_words(powers_of(tau, size)))
 
 
 @cache
@@ -98,42 +118,24 @@ def powers_of(tau, size):
 
 
 @cache
-def open_kernels(path=None):
-    """Open the kernels, built once for all processes of a test run."""
-
-    def build_in(folder):
-        folder.chmod(0o700)
-        with pytest.MonkeyPatch.context() as patch:
-            patch.setenv(build.CACHE_VARIABLE, str(folder))
-            open_native()
-
-    folder, _ = built_once("octet-native", build_in)
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv(build.CACHE_VARIABLE, str(folder))
-        library.load_library.cache_clear()
-        return open_native(path)
-
-
-@cache
 def provers_of_all_paths():
     """The prover of each path that this machine has, the fastest first, and that one on a single thread."""
-    open_kernels()
     paths = available_paths()[::-1]
     return (*(NativeProving(path, 2) for path in paths), NativeProving(paths[0], 1))
 
 
 @cache
 def built_libraries():
-    """Build both libraries, once for all processes of a test run."""
+    """Return the verifier as everybody has it, and as only tests build it: in a folder of the test run."""
 
     def build_in(folder):
         folder.chmod(0o700)
         with pytest.MonkeyPatch.context() as patch:
             patch.setenv(build.CACHE_VARIABLE, str(folder))
-            return [build.built_library(library) for library in (build.VERIFIER, REMOVABLE)]
+            return build.built_library(REMOVABLE)
 
-    _, paths = built_once("octet-verifiers", build_in)
-    return tuple(map(open_verifier, paths))
+    _, careless = built_once("octet-careless", build_in)
+    return verifier.load_verifier(), open_verifier(careless)
 
 
 def removable_name(program, check):

@@ -1,10 +1,9 @@
 """Provers and verifiers of these tests behind one interface: the specification's, and the native ones where a
 compiler builds them."""
 
-import shutil
 from functools import cache
 
-from native_system import NativeVerifying, provers_of_all_paths
+from native_system import NativeVerifying, has_compiler, provers_of_all_paths
 from removable_checks import without as careless
 from trapdoor import trapdoor_key
 
@@ -38,11 +37,6 @@ class Specification:
         except ProofRejectedError:
             return False
         return True
-
-
-@cache
-def has_compiler():
-    return any(map(shutil.which, ("c++", "g++", "clang++")))
 
 
 @cache

@@ -4,27 +4,10 @@ import random
 
 import numpy as np
 import pytest
-from built_kernels import built_kernels
 
-from circuits.octet.native.kernels import PATHS, available_paths, open_native
 from circuits.octet.native.words import points_to_words, to_words
 from circuits.octet.spec.curve import GENERATOR, INFINITY, add, multi_multiply, multiply, negate
 from zkml.core.field import R
-
-
-@pytest.fixture(scope="module", autouse=True)
-def cache():
-    """One build for all tests and all processes."""
-    with built_kernels():
-        yield
-
-
-@pytest.fixture(params=PATHS)
-def native(request, cache):
-    """Return the kernels of each path."""
-    if request.param not in available_paths():
-        pytest.skip(f"no {request.param} path on this machine")
-    return open_native(request.param)
 
 
 def some_points(count, seed):

@@ -8,7 +8,6 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from built_verifier import built_verifier
 from octet_programs import CASES, convolutions, maxima, one_gemm, tables
 
 from circuits.octet import program_limits
@@ -30,11 +29,10 @@ EDGES = [-1, 0, 1, 2, 4, 8, 9, 31, 33, 255, 257, 1 << 16, 1 << 26, 1 << 30, 1 <<
 EDGES += [-(1 << 63), (1 << 63) - 1]
 
 
-@pytest.fixture(scope="module")
-def library():
+@pytest.fixture
+def library(built_verifier):
     """The verifier's library, which decodes."""
-    with built_verifier() as built:
-        yield built
+    return built_verifier
 
 
 def decoded(library, words, columns):

@@ -4,12 +4,13 @@ import subprocess
 import sys
 
 import pytest
+from native_system import forget
 from octet_bundles import SAMPLES, octet, small_bundle, small_proof
 
 from circuits.bundle import VERIFYING_ROLES, Bundle
-from circuits.octet import native_choice, verifier_engine
-from circuits.octet.native import kernels, library, verifier
-from circuits.octet.native_choice import choose_native, choose_verifier
+from circuits.octet import verifier_engine
+from circuits.octet.native import kernels
+from circuits.octet.native_choice import choose_native
 from circuits.octet.opened_key import open_key
 from circuits.octet.prove import open_prover
 from circuits.octet.prover_engine import PlainProver
@@ -26,19 +27,6 @@ def without_compiler(monkeypatch, tmp_path):
     forget()
     yield
     forget()
-
-
-def forget() -> None:
-    """Forget what was chosen and loaded in this process."""
-    for cached in (
-        choose_native,
-        choose_verifier,
-        library.load_library,
-        verifier.load_verifier,
-        verifier_engine.open_verifier,
-    ):
-        cached.cache_clear()
-    native_choice._NOTICED.clear()
 
 
 def test_fall_back__the_specification_proves_the_same_bytes_with_one_notice(without_compiler, tmp_path):

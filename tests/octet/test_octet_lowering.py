@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from integer_statement import broken_rules
+from integer_statement import broken_rules, stated_outputs
 from random_graphs import RandomGraph, random_inputs
 
 from circuits.octet.compile.graph import (
@@ -26,15 +26,6 @@ from zkml.errors import DomainError, UnsupportedOperatorError
 
 SEEDS = 200
 HALF = 1 << 15
-
-
-def stated_outputs(program, values):
-    """Split flat outputs by name."""
-    found, start = {}, 0
-    for output in program.outputs:
-        found[output.name] = values[start : start + output.count]
-        start += output.count
-    return found
 
 
 def rules_broken_by(lowered, inputs):

@@ -5,13 +5,12 @@ import random
 
 import numpy as np
 import pytest
-from built_kernels import built_kernels
 from eth_hash.auto import keccak
 from py_ecc.optimized_bn128 import FQ, G1, Z1, add, curve_order, field_modulus, multiply, neg, normalize
 from trapdoor import trapdoor_key
 
 from circuits.octet.native import build, kernels, library
-from circuits.octet.native.kernels import PATHS, available_paths, find_native, open_native
+from circuits.octet.native.kernels import find_native, open_native
 from circuits.octet.native.row_program import RowProgram
 from circuits.octet.native.sum_check import SumCheck
 from circuits.octet.native.words import from_words, points_to_words, to_words
@@ -24,20 +23,7 @@ from zkml.errors import ToolchainError
 R, Q = curve_order, field_modulus
 EDGES = [0, 1, 2, 3, (1 << 52) - 1, 1 << 52, (1 << 64) - 1, 1 << 64, 1 << 128, (1 << 253) - 1]
 
-
-@pytest.fixture(scope="module", autouse=True)
-def cache():
-    """One build for all tests and all processes."""
-    with built_kernels():
-        yield
-
-
-@pytest.fixture(params=PATHS)
-def native(request, cache):
-    """The kernels, once per path."""
-    if request.param not in available_paths():
-        pytest.skip(f"no {request.param} path on this machine")
-    return open_native(request.param)
+pytestmark = pytest.mark.usefixtures("built_kernels")
 
 
 @pytest.fixture
@@ -57,7 +43,7 @@ def expected_sum(points, scalars):
     return affine(total)
 
 
-def test_native__keccak_at_the_block_boundaries(cache):
+def test_native__keccak_at_the_block_boundaries():
     """The hash agrees with eth_hash at every length around the rate of 136 bytes."""
     best = open_native()
     for size in [*range(4), 31, 32, 33, *range(134, 139), 271, 272, 273, 5216]:

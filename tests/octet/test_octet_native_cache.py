@@ -4,11 +4,12 @@ import errno
 import os
 
 import pytest
+from native_system import forget
 from octet_bundles import small_bundle, small_proof
 
 from circuits.octet import native_choice, verifier_engine
 from circuits.octet import verify as octet_verify
-from circuits.octet.native import build, library, verifier
+from circuits.octet.native import build
 from circuits.octet.opened_key import open_key
 from circuits.verification import verify_proof
 from zkml.errors import CompileError, ConfigError, KeygenError, ManifestError, ToolchainError
@@ -83,19 +84,6 @@ def test_native_cache__a_disk_that_takes_nothing_is_a_reason_and_no_crash(step, 
             assert os.strerror(number) in choice.reason
     finally:
         forget()
-
-
-def forget():
-    """Forget what was chosen and loaded in this process."""
-    for cached in (
-        native_choice.choose_native,
-        native_choice.choose_verifier,
-        library.load_library,
-        verifier.load_verifier,
-        verifier_engine.open_verifier,
-    ):
-        cached.cache_clear()
-    native_choice._NOTICED.clear()
 
 
 @pytest.fixture

@@ -10,7 +10,6 @@ from pathlib import Path
 import numpy as np
 import octet_programs as programs
 import pytest
-from built_kernels import built_kernels
 
 from circuits.octet.native.kernels import PATHS, available_paths, open_native
 from circuits.octet.native.prover import PHASES, NativeProver
@@ -23,12 +22,7 @@ from zkml.errors import KeygenError, ProofRejectedError, ProverLimitError, Witne
 
 CASES = {case.__name__: case for case in programs.CASES}
 
-
-@pytest.fixture(scope="module", autouse=True)
-def kernels():
-    """One build for all tests."""
-    with built_kernels():
-        yield
+pytestmark = pytest.mark.usefixtures("built_kernels")
 
 
 def integers(column):

@@ -8,14 +8,13 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from built_verifier import built_verifier
 from octet_programs import CASES, base, convolutions, execute, maxima, one_gemm, proving_key, tables
+from trapdoor import trapdoor_key
 
 from circuits.octet.native import verifier as native
 from circuits.octet.native.verifier import NativeVerifier
 from circuits.octet.spec import curve, pairing, verifier
 from circuits.octet.spec.prover import prove
-from circuits.octet.spec.srs import OpeningKey
 from circuits.octet.spec.statement import seed
 from circuits.octet.tensors import Block, Input
 from circuits.octet.terms import Axis, Linear, Relation, Source
@@ -40,14 +39,7 @@ REFUSALS = (
 )
 
 
-class Trapdoor(OpeningKey):
-    """The pairing's verdict from the secret, in a moment."""
-
-    def __init__(self, tau):
-        self.tau = tau
-
-    def holds(self, accumulator, quotient):
-        return accumulator == curve.multiply(quotient, self.tau)
+pytestmark = pytest.mark.usefixtures("built_verifier")
 
 
 class Proved:
@@ -58,7 +50,7 @@ class Proved:
         witness, self.statement = execute(case)
         self.words = prove(self.key, self.statement, witness)
         self.native = NativeVerifier(self.key.verifying, self.key.srs.tau_g2)
-        self.trapdoor = Trapdoor(self.key.srs._tau)
+        self.trapdoor = trapdoor_key(self.key.srs)
 
     def specified(self, statement, words):
         """The number of the check by which the specification refuses, 0 if it accepts."""
@@ -77,15 +69,8 @@ class Proved:
         return found
 
 
-@pytest.fixture(scope="module", autouse=True)
-def cache():
-    """One build for all tests and all processes."""
-    with built_verifier() as library:
-        yield library
-
-
 @pytest.fixture(scope="module")
-def gemm(cache):
+def gemm(built_verifier):
     """The least program."""
     return Proved(one_gemm())
 
@@ -306,7 +291,7 @@ def test_pairing__of_points_that_are_none__is_refused():
             native.pairing_equal(left, left_g2, g1, g2)
 
 
-def test_library__built_for_use__cannot_leave_out_a_check(cache):
+def test_library__built_for_use__cannot_leave_out_a_check(built_verifier):
     """What removes checks is compiled into the tests' own library alone."""
-    assert not hasattr(cache, "octet_test_remove")
-    assert not hasattr(cache, "octet_test_met")
+    assert not hasattr(built_verifier, "octet_test_remove")
+    assert not hasattr(built_verifier, "octet_test_met")

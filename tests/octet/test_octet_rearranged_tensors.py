@@ -2,9 +2,8 @@
 
 import numpy as np
 import pytest
-from integer_statement import broken_rules
+from integer_statement import broken_rules, stated_outputs
 from small_onnx import SmallModel
-from test_octet_lowering import stated_outputs
 
 from circuits.float_model import float_outputs
 from circuits.octet.compile.copy_runs import copy_runs

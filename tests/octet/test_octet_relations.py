@@ -7,6 +7,7 @@ import octet_programs as programs
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from integer_statement import stated_outputs
 from octet_programs import _term
 
 from circuits.octet.spec import functionals, logup, relations, wiring
@@ -114,10 +115,7 @@ def test_relations__every_relation_holds_at_every_point_for_an_honest_witness(na
     inputs = {
         item.name: wiring.padded_input(item.dims, np.ravel(case.inputs[item.name])) for item in program.inputs
     }
-    outputs, start = {}, 0
-    for output in program.outputs:
-        outputs[output.name] = statement.outputs[start : start + output.count]
-        start += output.count
+    outputs = stated_outputs(program, statement.outputs)
     wired = wiring.wire(program, point(rng, program.nu), point(rng, len(program.relations)), inputs, outputs)
     columns = {**{n: vector(c) for n, c in witness.items()}, **key.columns}
     total = sum(

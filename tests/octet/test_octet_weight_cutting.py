@@ -2,10 +2,10 @@
 
 import numpy as np
 import pytest
-from integer_statement import broken_rules
+from integer_statement import broken_rules, stated_outputs
 from proof_systems import native_provers, verifiers
 from random_graphs import RandomGraph, random_inputs
-from test_octet_lowering import rules_broken_by, stated_outputs
+from test_octet_lowering import rules_broken_by
 
 from circuits.octet.compile.graph import Affine, ByteTensor, Conv, Gemm, Graph, Output, Total
 from circuits.octet.compile.lower import lower

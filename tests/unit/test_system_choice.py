@@ -62,14 +62,14 @@ class Systems:
     def __call__(self, name):
         self.opened.append(name)
 
-        def compile_model(request, _progress):
+        def compile_model(request, *, progress):
             self.compiled.append((name, request))
             if name in self.errors:
                 raise self.errors[name]
             fidelity = SimpleNamespace(max_abs_error=0.25, argmax_agreement=1.0)
             return SimpleNamespace(manifest=SimpleNamespace(system=name, fidelity=fidelity))
 
-        return compile_model
+        return SimpleNamespace(compile=compile_model)
 
 
 def test_choice__octet_compiles__is_taken_and_ezkl_never_opened(wishes):

@@ -5,6 +5,7 @@ import math
 import numpy as np
 import pytest
 import torch
+from zoo_training import train_seen
 
 from circuits.zoo.options import train as training
 from circuits.zoo.options.law import STEPS, calibration_contracts, call_price, load_contracts
@@ -14,15 +15,8 @@ from zkml.errors import ModelError
 
 @pytest.fixture(scope="module")
 def trained():
-    """Train once: (result, events, whether torch's state is as before)."""
-    events = []
-    before = torch.get_rng_state(), torch.get_num_threads()
-    result = training.train(seed=0, progress=events.append)
-    return (
-        result,
-        events,
-        torch.equal(before[0], torch.get_rng_state()) and before[1] == torch.get_num_threads(),
-    )
+    """Train once; see `train_seen`."""
+    return train_seen(training)
 
 
 def numbers_of(spot, years, volatility, rate):

@@ -8,12 +8,15 @@ none. Whoever takes over a bundle should do it once: a key says nothing about th
 """
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from circuits.bundle import Bundle
-from zkml.audit.circuit_audit import KeySource
 from zkml.audit.policy import INSECURE_SRS
 from zkml.audit.report import Checklist, Report, Verdict
 from zkml.errors import BindingError, DigestMismatchError, ManifestError
+
+if TYPE_CHECKING:
+    from zkml.audit.circuit_audit import KeySource
 
 
 class _BundleCase:
@@ -33,12 +36,12 @@ class _BundleCase:
         manifest = self.bundle.manifest
         return f"{manifest.name}, {manifest.system} {manifest.system_version}"
 
-    def key_is_rebuilt(self, rebuild: KeySource) -> str:
+    def key_is_rebuilt(self, rebuild: "KeySource") -> str:
         """Step 1."""
         return f"key {rebuild(self.bundle)}"
 
 
-def audit_bundle(directory: Path, *, rebuild_key: KeySource) -> Report:
+def audit_bundle(directory: Path, *, rebuild_key: "KeySource") -> Report:
     """Audit one bundle and report every step; nothing is raised for what its files say or lack.
 
     Args:

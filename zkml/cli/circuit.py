@@ -110,11 +110,11 @@ def prove(session: Session, bundle: Path, input_file: Path, out: Path, context: 
 
     opened = Bundle.open(bundle)
     system = open_proving_system(session, opened.manifest.system)
-    bound = _bound_to(opened.manifest.system, context)
+    bound_to = _bound_to(opened.manifest.system, context)
     packed = system.quantize_input(opened, read_tensor(input_file))
     with tempfile.TemporaryDirectory(prefix="zkml-prove-") as scratch, session.console.progress() as progress:
         witness = system.witness(opened, packed, Path(scratch) / "witness.json", progress=progress)
-        made = system.prove(opened, witness, progress=progress, **bound)
+        made = system.prove(opened, witness, progress=progress, context=bound_to)
         verify_proof(opened, made.proof, progress=progress)
     write_json(out, made.proof.to_bytes())
     integers = unpack_output(opened.manifest.tensor_layout, witness.output)
@@ -133,22 +133,24 @@ def prove(session: Session, bundle: Path, input_file: Path, out: Path, context: 
     session.console.result(value, text)
 
 
-def _bound_to(system: str, context: str | None) -> dict[str, bytes]:
-    """Return the context that a proof is to be bound to, as an argument of the system's own `prove`.
+def _bound_to(system: str, context: str | None) -> bytes:
+    """Return the context that a proof is to be bound to: what was asked for, else none.
 
     Raises:
         ConfigError: no 32 bytes.
         UnsuitableCircuitError: proofs of this system are bound to their input and output alone.
     """
+    from zkml.core.records import NO_CONTEXT, from_hex
+
     if context is None:
-        return {}
+        return from_hex(NO_CONTEXT)
     found = parse_digest(context, "context")
     if system != "octet":
         raise UnsuitableCircuitError(
             f"expected a proof system that binds a context, found {system}",
             hint="leave --context out, or compile with --system octet",
         )
-    return {"context": found}
+    return found
 
 
 @command.command()

@@ -11,7 +11,7 @@ from zkml.cli.circuit_description import describe_bundle, describe_choice
 from zkml.cli.inputs import read_samples
 from zkml.cli.options import Session, local_command
 from zkml.cli.proving_system import open_proving_system
-from zkml.errors import ZkmlError
+from zkml.errors import UnsuitableCircuitError, ZkmlError
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -19,8 +19,7 @@ if TYPE_CHECKING:
     from circuits.bundle import Bundle
     from circuits.port import CompileRequest
     from zkml.core.progress import Progress
-    from zkml.export.check import CheckedFor
-    from zkml.publish.system_choice import AskedSystem, Choice, Compiler, Wishes
+    from zkml.publish.system_choice import AskedSystem, Choice, Wishes
 
 
 @click.command(name="compile")
@@ -82,7 +81,7 @@ def compile_(
     """
     from circuits.port import CompileRequest, ErrorBudget
     from circuits.srs import SrsStore
-    from zkml.publish.system_choice import OFF_CHAIN_ONLY, Wishes, compile_with
+    from zkml.publish.system_choice import Wishes, compile_with
 
     store = SrsStore(session.home.srs)
     if srs_file is not None:
@@ -120,7 +119,7 @@ def compile_(
             choice = _choose(session, wishes, progress)
             bundle = choice.bundle
         else:
-            bundle = compile_with(wishes, system, _compiler(session, system), progress)
+            bundle = compile_with(wishes, system, open_proving_system(session, system), progress)
         made = [
             open_proving_system(session, bundle.manifest.system).compile_batch(
                 bundle,
@@ -134,10 +133,10 @@ def compile_(
         ]
     if choice is not None:
         session.console.note(describe_choice(choice))
-    is_off_chain = bundle.manifest.system == "octet"
-    if is_off_chain:
-        session.console.note(f"warning: {OFF_CHAIN_ONLY}")
-    _show(session, bundle, made, choice, [OFF_CHAIN_ONLY] if is_off_chain else [])
+    warnings = _warnings_of(bundle)
+    for warning in warnings:
+        session.console.note(f"warning: {warning}")
+    _show(session, bundle, made, choice, warnings)
 
 
 def batch_path(out: Path, inputs: int) -> Path:
@@ -157,21 +156,22 @@ def _choose(session: Session, wishes: "Wishes", progress: "Progress") -> "Choice
     from zkml.publish.system_choice import choose_system
 
     try:
-        return choose_system(wishes, lambda asked: _compiler(session, asked), progress=progress)
+        return choose_system(wishes, lambda asked: open_proving_system(session, asked), progress=progress)
     except ZkmlError as error:
         if "octet" in error.context:
             session.console.note(f"OCTET refuses: {error.context['octet']}; EZKL was tried next")
         raise
 
 
-def _compiler(session: Session, system: "CheckedFor") -> "Compiler":
-    proving = open_proving_system(session, system)
+def _warnings_of(bundle: "Bundle") -> list[str]:
+    from circuits.verifier_source import check_chain_verifier
+    from zkml.publish.system_choice import OFF_CHAIN_ONLY
 
-    def compile_model(request: "CompileRequest", progress: "Progress") -> "Bundle":
-        bundle: Bundle = proving.compile(request, progress=progress)
-        return bundle
-
-    return compile_model
+    try:
+        check_chain_verifier(bundle.manifest)
+    except UnsuitableCircuitError:
+        return [OFF_CHAIN_ONLY]
+    return []
 
 
 def _show(

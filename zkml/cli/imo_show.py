@@ -214,14 +214,11 @@ def _ending_lines(value: dict[str, Any]) -> list[str]:
     lines = []
     if value["release"]:
         found = value["release"]
-        vests, until = (
-            f"{found['vesting_money']} and {found['vesting_shares']} shares",
-            found["vested"]["text"],
-        )
+        vests = f"{found['vesting_money']} and {found['vesting_shares']} shares"
         lines += [
             f"pool now     {found['pool_money']} and {found['pool_shares']} shares",
             f"pool price   {found['pool_price']} for a share",
-            f"vests        {vests} until {until}",
+            f"vests        {vests} until {found['vested']['text']}",
             f"due now      {found['due_money']} and {found['due_shares']} shares to the creator",
             f"liquidity    the creator's from {found['liquidity']['text']}",
         ]

@@ -117,16 +117,16 @@ def _fetch_circuit_files(
     mirror: "Mirror", store: "ArtifactStore", commitment: "ModelCommitment", progress: "Progress"
 ) -> list[str]:
     """Fetch the manifest and what the key is rebuilt with; return the roles of what the mirror lacks."""
+    from circuits.bundle import VERIFYING_ROLES
     from zkml.client.inputs import MAX_MANIFEST_BYTES, fetch_manifest
     from zkml.core.cid import Cid, parse_cid
-    from zkml.core.manifest import FileRole
 
     try:
         mirror.fetch(parse_cid(commitment.manifest_cid), MAX_MANIFEST_BYTES, store)
     except ArtifactNotFoundError:
         return ["manifest"]
     manifest = fetch_manifest(commitment, store)
-    roles: list[FileRole] = ["settings", "verifying_key", "verification_srs"]
+    roles = list(VERIFYING_ROLES)
     if not manifest.srs.secure:
         roles.append("srs")  # a ceremony's is had from the ceremony
     missing = []

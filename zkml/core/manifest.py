@@ -87,6 +87,18 @@ class Layout(Record):
     input_minimum: int
     input_maximum: int
 
+    @classmethod
+    def of(cls, tensors: TensorLayout, domain: InputDomain) -> Self:
+        """Return the JSON form of the two; the inverse of a manifest's `tensor_layout` and `input_domain`."""
+        return cls(
+            input_count=tensors.input_count,
+            input_bytes=tensors.input_bytes,
+            output_count=tensors.output_count,
+            output_bytes=tensors.output_bytes,
+            input_minimum=domain.minimum,
+            input_maximum=domain.maximum,
+        )
+
 
 class Fidelity(Record):
     """How far the circuit's outputs were from the model's on the calibration data."""

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from circuits.bundle import Bundle
-from circuits.port import CompileRequest, ErrorBudget
+from circuits.port import CompileRequest, ErrorBudget, ProofSystem
 from zkml.core.progress import Progress, silent
 from zkml.errors import (
     CalibrationError,
@@ -24,9 +24,6 @@ from zkml.export.check import CheckedFor, check_onnx
 
 AskedSystem = Literal["ezkl", "octet", "auto"]
 """What `--system` takes."""
-
-Compiler = Callable[[CompileRequest, Progress], Bundle]
-"""Compiles with one proof system: the `compile` of a `circuits.port.ProofSystem`."""
 
 OFF_CHAIN_ONLY = (
     "an OCTET circuit is proved, verified and audited off chain in this version: "
@@ -110,7 +107,7 @@ class Wishes:
     request: Callable[[bytes], CompileRequest]
 
 
-def compile_with(wishes: Wishes, system: CheckedFor, compiler: Compiler, progress: Progress) -> Bundle:
+def compile_with(wishes: Wishes, system: CheckedFor, proving: ProofSystem, progress: Progress) -> Bundle:
     """Check a model for one system, and compile it.
 
     Raises:
@@ -120,17 +117,17 @@ def compile_with(wishes: Wishes, system: CheckedFor, compiler: Compiler, progres
     if system == "octet" and wishes.only_ezkl:
         raise _not_of_octet(wishes)
     checked = check_onnx(wishes.onnx, batch_size=wishes.batch_size, system=system)
-    return compiler(wishes.request(checked.data), progress)
+    return proving.compile(wishes.request(checked.data), progress=progress)
 
 
 def choose_system(
-    wishes: Wishes, compilers: Callable[[CheckedFor], Compiler], *, progress: Progress = silent
+    wishes: Wishes, opener: Callable[[CheckedFor], ProofSystem], *, progress: Progress = silent
 ) -> Choice:
     """Compile with OCTET if it proves the model within the budget, else with EZKL.
 
     Args:
         wishes: what is to be compiled.
-        compilers: opens a system by name; EZKL's is asked for only when it is needed.
+        opener: opens a system by name; EZKL's is asked for only when it is needed.
         progress: hears of the stages.
 
     Raises:
@@ -138,13 +135,13 @@ def choose_system(
             or the SRS is at fault.
     """
     if wishes.only_ezkl:
-        return _with_ezkl(wishes, compilers("ezkl"), _not_of_octet(wishes), progress)
+        return _with_ezkl(wishes, opener("ezkl"), _not_of_octet(wishes), progress)
     data = check_onnx(wishes.onnx, batch_size=wishes.batch_size, system="octet").data
     try:
-        bundle = compilers("octet")(wishes.request(data), progress)
+        bundle = opener("octet").compile(wishes.request(data), progress=progress)
     except _REFUSALS as error:
-        return _with_ezkl(wishes, compilers("ezkl"), error, progress)
-    candidates = (_made(bundle), Candidate("ezkl", refusal=_ezkl_refusal(wishes)))
+        return _with_ezkl(wishes, opener("ezkl"), error, progress)
+    candidates = (_made("octet", bundle), Candidate("ezkl", refusal=_ezkl_refusal(wishes)))
     reason = "OCTET has every operator and holds the error budget"
     return Choice(bundle, candidates, reason, wishes.budget)
 
@@ -156,7 +153,7 @@ def _not_of_octet(wishes: Wishes) -> UnsuitableCircuitError:
     )
 
 
-def _with_ezkl(wishes: Wishes, compiler: Compiler, refusal: ZkmlError, progress: Progress) -> Choice:
+def _with_ezkl(wishes: Wishes, proving: ProofSystem, refusal: ZkmlError, progress: Progress) -> Choice:
     refused = Candidate(
         "octet",
         refusal.message,
@@ -164,18 +161,16 @@ def _with_ezkl(wishes: Wishes, compiler: Compiler, refusal: ZkmlError, progress:
         argmax_agreement=_number(refusal, "argmax_agreement"),
     )
     try:
-        bundle = compile_with(wishes, "ezkl", compiler, progress)
+        bundle = compile_with(wishes, "ezkl", proving, progress)
     except ZkmlError as error:
         error.context.setdefault("octet", refusal.message)
         raise
-    candidates = (refused, _made(bundle))
+    candidates = (refused, _made("ezkl", bundle))
     return Choice(bundle, candidates, f"OCTET refuses: {refusal.message}", wishes.budget)
 
 
-def _made(bundle: Bundle) -> Candidate:
-    manifest = bundle.manifest
-    system: CheckedFor = "octet" if manifest.system == "octet" else "ezkl"
-    fidelity = manifest.fidelity
+def _made(system: CheckedFor, bundle: Bundle) -> Candidate:
+    fidelity = bundle.manifest.fidelity
     return Candidate(
         system,
         is_compiled=True,

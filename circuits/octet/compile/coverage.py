@@ -13,7 +13,7 @@ from collections.abc import Iterable, Sequence
 from math import prod
 
 from circuits.octet.program import BOUND_BITS, LIMB_TABLE, MAX_SLOTS, SHIFTS, VERSION, Program
-from circuits.octet.tensors import Block, Input, Output, VkTensor, padded
+from circuits.octet.tensors import Block, Input, Output, VkTensor, padded_size
 from circuits.octet.terms import Axis, Contract, Linear, Relation, Source
 from zkml.errors import CompileError
 
@@ -74,7 +74,7 @@ def _check_names(program: Program) -> None:
         _require(given.size <= program.rows, f"at most {program.rows} rows", given.size, given.name)
     for out in program.outputs:
         # A relation is tested at nu coordinates: a larger output would be tested in part.
-        size = prod(padded(length) for length in out.dims)
+        size = padded_size(out.dims)
         _require(size <= program.rows, f"at most {program.rows} rows", size, out.name)
 
 

@@ -8,15 +8,13 @@ from dataclasses import dataclass, replace
 from typing import TypeAlias
 
 from circuits.octet.compile.graph import Graph
+from circuits.octet.compile.source_axes import STILL
 from circuits.octet.compile.weight_cutting import Cut, piece_names, plan_cut
 from circuits.octet.tensors import Block, Output
-from circuits.octet.terms import Axis, Contract, Relation, Source, Term
+from circuits.octet.terms import Contract, Relation, Source, Term
 
 Key: TypeAlias = tuple[str, str]
 """What is read or made: `input`, `block` or `output`, and its name."""
-
-STILL = Axis(None, 0, 1)
-"""An axis of length 1 that nothing moves."""
 
 
 @dataclass(frozen=True, slots=True)

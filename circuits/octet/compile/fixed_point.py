@@ -23,6 +23,8 @@ from zkml.errors import CompileError, LayoutError
 
 MAX_INPUT_BITS = 30
 MAX_OUTPUT_BITS = 60
+"""Bits behind the binary point that an output may have: what a bundle's manifest holds."""
+
 OUTPUT_BYTES = 4
 _BYTE = 255
 

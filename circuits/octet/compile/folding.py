@@ -110,7 +110,7 @@ class Folder:
         grids = (grid, *(None for _ in terms[1:]))
         return _value(Sum(label, shape, terms, grids, np.zeros((1,) * len(shape))))
 
-    def add(self, label: str, first: Value, second: Value, sign: float) -> Value | None:
+    def add(self, label: str, first: Value, second: Value, sign: float) -> Value:
         """Return first + sign * second, of tensors or promises of broadcastable shapes."""
         combined = self.combine(label, first, second, lambda x, y: x + sign * y)
         if combined is not None and not (self.is_scaling(first) and self.is_scaling(second)):

@@ -239,4 +239,4 @@ def _term_json(term: Term) -> dict[str, Any]:
 
 
 def _array_json(array: Integers) -> dict[str, Any]:
-    return {"shape": list(array.shape), "values": [int(value) for value in array.ravel()]}
+    return {"shape": list(array.shape), "values": array.ravel().tolist()}

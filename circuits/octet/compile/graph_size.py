@@ -14,7 +14,7 @@ from math import prod
 
 from circuits.octet.compile.graph import Affine, AxesSum, Conv, Gemm, Graph, MaxPool, Shape, Term, WindowSum
 from circuits.octet.program_limits import MAX_RELATIONS, MAX_TERMS
-from circuits.octet.tensors import padded
+from circuits.octet.tensors import padded_size
 from zkml.errors import FormatError
 
 MAX_ALL_CELLS = 1 << 24
@@ -98,11 +98,7 @@ class GraphSize:
 
 def block_rows(graph: Graph) -> int:
     """Return the rows that a graph's blocks occupy at least: a network that needs more has no program."""
-    return sum(
-        prod(padded(length) for length in node.output.shape)
-        for node in graph.nodes
-        if isinstance(node, Affine | MaxPool)
-    )
+    return sum(padded_size(node.output.shape) for node in graph.nodes if isinstance(node, Affine | MaxPool))
 
 
 _LIMITS = {

@@ -8,11 +8,10 @@ Source: octet.md 3.5 (layout, choice of nu), 3.0 item 12, 2.5 (gas of a column a
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from math import prod
 from typing import TypeAlias
 
 from circuits.octet.compile.weight_cutting import COLUMN_GAS, PRODUCT_GAS
-from circuits.octet.tensors import Block, VkTensor, padded
+from circuits.octet.tensors import Block, VkTensor, padded_size
 from zkml.errors import CompileError
 
 Shapes: TypeAlias = Mapping[str, tuple[int, ...]]
@@ -29,11 +28,6 @@ ROUND_GAS = 5_230
 
 ROW_GAS = 2
 """What one row of proving time, about 5 microseconds, is taken to be worth."""
-
-
-def padded_size(dims: Sequence[int]) -> int:
-    """Return the rows that a tensor of these true lengths occupies."""
-    return prod(padded(length) for length in dims)
 
 
 def place_blocks(blocks: Sequence[Block]) -> tuple[Block, ...]:

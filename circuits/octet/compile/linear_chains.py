@@ -20,7 +20,7 @@ from circuits.octet.compile.axis_walks import kept_order
 from circuits.octet.compile.linear_terms import Conv, Copy, Gemm, Numbers, Term, WindowSum, add_term, windows
 from circuits.octet.compile.real_graph import RealAffine, RealGraph, RealNode, RealTable
 from circuits.octet.compile.views import Reshape, read, view_shape
-from circuits.octet.tensors import padded
+from circuits.octet.tensors import padded_size
 
 WEIGHTS_PER_ROW = 16
 """Weights that a row of the witness, about twenty limbs and helpers, is worth."""
@@ -195,7 +195,7 @@ def _shifted(term: Term, cells: Numbers, shape: tuple[int, ...]) -> Numbers:
 
 def _is_worth_it(outer: Term, inner: RealAffine, found: list[Term]) -> bool:
     """Compare the weights that are added with the rows that are saved."""
-    saved = WEIGHTS_PER_ROW * prod(padded(size) for size in inner.shape)
+    saved = WEIGHTS_PER_ROW * padded_size(inner.shape)
     before = sum(map(_weights, (outer, *inner.terms)))
     return sum(map(_weights, found)) <= before + saved
 

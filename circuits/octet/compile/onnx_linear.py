@@ -1,6 +1,7 @@
 """ONNX operators that are sums of products with constants, or sums of tensors."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -132,9 +133,7 @@ def _subtract(operation: Operation, folder: Folder) -> list[Entry]:
 def _added(operation: Operation, folder: Folder, one: Any, other: Any, sign: float) -> Value:
     label = operation.label
     if isinstance(one, Value) and isinstance(other, Value):
-        made = folder.add(label, one, other, sign)
-        assert made is not None
-        return made
+        return folder.add(label, one, other, sign)
     if isinstance(one, Const):
         scaled = folder.times_constant(label, operation.value(1), np.array(sign))
         return folder.add_constant(label, scaled, operation.reals(0))
@@ -144,14 +143,7 @@ def _added(operation: Operation, folder: Folder, one: Any, other: Any, sign: flo
 def _sum(operation: Operation, folder: Folder) -> list[Entry]:
     total = operation.inputs[0]
     for position in range(1, len(operation.inputs)):
-        pair = Operation(
-            operation.operator,
-            operation.label,
-            (total, operation.inputs[position]),
-            {},
-            operation.opset,
-            1,
-        )
+        pair = replace(operation, inputs=(total, operation.inputs[position]))
         total = _added(pair, folder, total, operation.inputs[position], 1.0)
     return [total] if isinstance(total, Value) else [operation.value(0)]
 
@@ -170,9 +162,7 @@ def _plus(
         return value
     if isinstance(operation.inputs[position], Value):
         other = folder.times_constant(operation.label, operation.value(position), np.array(scale))
-        made = folder.add(operation.label, value, other, 1.0)
-        assert made is not None
-        return made
+        return folder.add(operation.label, value, other, 1.0)
     bias = scale * operation.reals(position)
     if channel_axis is None:
         return folder.add_constant(operation.label, value, bias)

@@ -101,10 +101,8 @@ def _prelu(operation: Operation, folder: Folder) -> list[Entry]:
     held = folder.tensor(value)
     above = folder.clamp(operation.label, held, 0.0, np.inf)
     below = folder.clamp(operation.label, held, -np.inf, 0.0)
-    made = folder.add(
-        operation.label, folder.tensor(above), folder.times_constant(operation.label, below, slopes), 1.0
-    )
-    return [_present(operation, made)]
+    sloped = folder.times_constant(operation.label, below, slopes)
+    return [folder.add(operation.label, folder.tensor(above), sloped, 1.0)]
 
 
 def _negate(operation: Operation, folder: Folder) -> list[Entry]:

@@ -1,7 +1,7 @@
 """ONNX operators over windows that need no weights, and ArgMax."""
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -97,14 +97,7 @@ def _max_pool(operation: Operation, folder: Folder) -> list[Entry]:
 def _global_max_pool(operation: Operation, folder: Folder) -> list[Entry]:
     spatial = len(operation.value(0).shape) - 2
     image = as_image(operation, operation.value(0), spatial)
-    whole = Operation(
-        operation.operator,
-        operation.label,
-        operation.inputs,
-        {"kernel_shape": image.shape[4 - spatial :]},
-        operation.opset,
-        1,
-    )
+    whole = replace(operation, attributes={"kernel_shape": image.shape[4 - spatial :]})
     return [from_image(_greatest(operation.label, folder, image, _Window(whole, image, spatial)), spatial)]
 
 

@@ -8,7 +8,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from circuits.octet.compile.folding import Folder
+from circuits.octet.compile.folding import Folder, Value
 from circuits.octet.compile.onnx_linear import convolution, product
 from circuits.octet.compile.onnx_operation import Codes, Const, Entry, Operation
 from circuits.octet.compile.real_graph import Pin
@@ -55,16 +55,14 @@ def _pin_of(folder: Folder, pins: dict[str, Pin], tensor: str) -> Pin | None:
     return pins.get(tensor)
 
 
-def _dequantize(operation: Operation, folder: Folder, pins: dict[str, Pin]) -> list[Entry]:
+def _dequantize(operation: Operation, _folder: Folder, pins: dict[str, Pin]) -> list[Entry]:
     entry = operation.inputs[0]
     if isinstance(entry, Const):
         return [_dequantized(operation, entry, 1, 2, operation.attributes.get("axis", 1))]
-    return [_real(operation, folder, pins, 0, 1, 2)]
+    return [_real(operation, pins, 0, 1, 2)]
 
 
-def _real(
-    operation: Operation, _folder: Folder, pins: dict[str, Pin], position: int, scale: int, zero: int
-) -> "Entry":
+def _real(operation: Operation, pins: dict[str, Pin], position: int, scale: int, zero: int) -> Value:
     """Return the real value of integer codes."""
     codes, pin = operation.inputs[position], _pin(operation, scale, zero)
     if not isinstance(codes, Codes):
@@ -94,14 +92,11 @@ def _dequantized(operation: Operation, const: Const, scale: int, zero: int, axis
 
 
 def _qlinear_conv(operation: Operation, folder: Folder, pins: dict[str, Pin]) -> list[Entry]:
-    value = _real(operation, folder, pins, 0, 1, 2)
+    value = _real(operation, pins, 0, 1, 2)
     weights = _dequantized(operation, operation.const(3), 4, 5, 0)
     assert weights.steps is not None
-    held = Operation(
-        operation.operator, operation.label, (value,), operation.attributes, operation.opset, 1
-    ).value(0)
     steps = weights.steps.reshape(weights.steps.shape[0], -1)[:, 0].copy()
-    made = convolution(operation, folder, held, np.asarray(weights.values), steps)
+    made = convolution(operation, folder, value, np.asarray(weights.values), steps)
     if operation.has(8):
         bias = operation.reals(8) * float(operation.reals(1).ravel()[0]) * steps
         made = folder.add_constant(
@@ -112,15 +107,12 @@ def _qlinear_conv(operation: Operation, folder: Folder, pins: dict[str, Pin]) ->
 
 
 def _qlinear_matmul(operation: Operation, folder: Folder, pins: dict[str, Pin]) -> list[Entry]:
-    value = _real(operation, folder, pins, 0, 1, 2)
+    value = _real(operation, pins, 0, 1, 2)
     weights = _dequantized(operation, operation.const(3), 4, 5, 1)
     if weights.values.ndim != 2:
         raise operation.refuse("a QLinearMatMul with more than a matrix of weights")
     assert weights.steps is not None
-    held = Operation(
-        operation.operator, operation.label, (value,), operation.attributes, operation.opset, 1
-    ).value(0)
-    made = product(operation, folder, held, np.asarray(weights.values).T, weights.steps[0].copy())
+    made = product(operation, folder, value, np.asarray(weights.values).T, weights.steps[0].copy())
     pin = _pin(operation, 6, 7)
     return [Codes(folder.pin(operation.label, made, pin), pin)]
 

@@ -1,6 +1,7 @@
 """The table of rules: which ONNX operator becomes what."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import TypeAlias
 
 from circuits.octet.compile import onnx_layout, onnx_linear, onnx_pointwise, onnx_pools, onnx_quantized
@@ -36,15 +37,12 @@ def rule_for(operation: Operation) -> Rule:
         raise operation.refuse(operation.operator, hint)
     rule = _RULES[operation.operator]
     if operation.inputs and isinstance(operation.inputs[0], Codes):
-        return lambda held, folder, pins: _through_codes(rule, held, folder, pins)
+        return lambda held, folder, _: _through_codes(rule, held, folder)
     return lambda held, folder, _: rule(held, folder)
 
 
 def _through_codes(
-    rule: Callable[[Operation, Folder], list[Entry]],
-    operation: Operation,
-    folder: Folder,
-    pins: dict[str, Pin],
+    rule: Callable[[Operation, Folder], list[Entry]], operation: Operation, folder: Folder
 ) -> list[Entry]:
     """Apply a rule that moves or compares cells to integer codes, whose order is that of the reals."""
     codes = operation.inputs[0]
@@ -52,13 +50,5 @@ def _through_codes(
     moves = operation.operator in onnx_layout.KEEPS_CELLS or operation.operator == "MaxPool"
     if not moves or len([entry for entry in operation.inputs if isinstance(entry, Codes)]) > 1:
         raise operation.refuse(f"{operation.operator} of integer codes", "dequantize before it")
-    inner = Operation(
-        operation.operator,
-        operation.label,
-        (codes.value, *operation.inputs[1:]),
-        operation.attributes,
-        operation.opset,
-        operation.outputs,
-    )
-    del pins
+    inner = replace(operation, inputs=(codes.value, *operation.inputs[1:]))
     return [Codes(made, codes.pin) for made in rule(inner, folder) if isinstance(made, Value)]

@@ -12,6 +12,7 @@ from dataclasses import replace
 import numpy as np
 
 from circuits.octet.compile.calibrate import Ranges
+from circuits.octet.compile.fixed_point import MAX_OUTPUT_BITS
 from circuits.octet.compile.graph import (
     Affine,
     AxesSum,
@@ -41,12 +42,10 @@ from circuits.octet.compile.real_graph import (
 )
 from circuits.octet.compile.source_axes import pool_tap, window_axes
 from circuits.octet.compile.views import View, view_shape
+from circuits.octet.program import SHIFTS
 from zkml.errors import CalibrationError, CompileError
 
-SHIFTS = (16, 24, 32)
 MAX_TOTAL = (1 << 31) - 1
-MOST_DIGITS = 60
-"""Bits behind the binary point that a published sum may have: what a bundle's manifest holds."""
 MAX_WEIGHT = 1 << 46
 """No integer weight or bias is larger: beyond it the interval analysis refuses any sum anyway."""
 
@@ -150,11 +149,11 @@ class _Quantization:
     def total(self, node: RealAffine) -> None:
         """Choose the finest power of two for which no input can reach 2^31."""
         worst = max(self._worst(node), 2.0**-64)
-        for digits in range(min(MOST_DIGITS, 30 - math.floor(math.log2(worst))), -64, -1):
+        for digits in range(min(MAX_OUTPUT_BITS, 30 - math.floor(math.log2(worst))), -64, -1):
             step = 2.0**-digits
             terms = self._terms(node, step)
             bias = _integers(node.bias / step, node.label)
-            if self._reach(terms, bias, node.shape) <= MAX_TOTAL:
+            if self._reach(terms, bias) <= MAX_TOTAL:
                 total = Total(node.name, node.shape, step, terms, bias)
                 self._totals[node.name] = total
                 self.nodes.append(total)
@@ -172,8 +171,7 @@ class _Quantization:
 
     def _requantized(self, node: RealAffine, tensor: ByteTensor) -> None:
         unit = tensor.scale / 2.0**self._shift
-        constant = (1 << (self._shift - 1)) + (tensor.zero_point << self._shift)
-        bias = _integers(node.bias / unit, node.label) + constant
+        bias = _integers(node.bias / unit, node.label) + self._rounding(tensor)
         self.tensors[tensor.name] = tensor
         self.nodes.append(Affine(tensor, self._terms(node, unit), bias))
 
@@ -181,12 +179,15 @@ class _Quantization:
         """Return a tensor of the same bytes with a block of its own: 2^S (X - z) + 2^(S-1) + z 2^S."""
         seen = view or View(source.name, source.shape)
         copy = replace(source, name=name, shape=view_shape(seen))
-        constant = (1 << (self._shift - 1)) + (source.zero_point << self._shift)
         rank = len(copy.shape)
         term = Copy(seen, 1 << self._shift, (0,) * rank)
         self.tensors[name] = copy
-        self.nodes.append(Affine(copy, (term,), np.full((1,) * rank, constant, dtype=np.int64)))
+        self.nodes.append(Affine(copy, (term,), np.full((1,) * rank, self._rounding(source), dtype=np.int64)))
         return copy
+
+    def _rounding(self, tensor: ByteTensor) -> int:
+        """Return what the bias of a requantization holds besides its own: a half, and the zero point."""
+        return (1 << (self._shift - 1)) + (tensor.zero_point << self._shift)
 
     def _lookup(self, tensor: ByteTensor, source: str, table: Numbers) -> None:
         self.tensors[tensor.name] = tensor
@@ -208,9 +209,8 @@ class _Quantization:
             reach += furthest * _norm(term)
         return reach
 
-    def _reach(self, terms: tuple[Term, ...], bias: Integers, shape: tuple[int, ...]) -> int:
+    def _reach(self, terms: tuple[Term, ...], bias: Integers) -> int:
         """Return a bound of the magnitude of a sum that holds for all bytes."""
-        del shape
         reach = int(np.abs(bias).max(initial=0))
         for term in terms:
             zero = self.tensors[term.source.tensor].zero_point

@@ -17,6 +17,9 @@ from circuits.octet.compile.graph import Conv, WindowSum
 from circuits.octet.compile.views import View, view_shape
 from circuits.octet.terms import Axis
 
+STILL = Axis(None, 0, 1)
+"""An axis of length 1 that nothing moves, or one that a weight axis names."""
+
 
 @dataclass(frozen=True, slots=True)
 class Sweep:

@@ -18,6 +18,7 @@ from circuits.octet.compile.axis_walks import Walk, find_walks
 from circuits.octet.compile.copy_runs import copy_runs
 from circuits.octet.compile.graph import AxesSum, Conv, Copy, Gemm, Integers, Scale, Term, WindowSum
 from circuits.octet.compile.source_axes import (
+    STILL,
     complete,
     copied,
     final,
@@ -29,7 +30,7 @@ from circuits.octet.compile.source_axes import (
 from circuits.octet.compile.stored_weights import add_columns, full_weights, kernel_in_source_order, scattered
 from circuits.octet.compile.terms import apply_term
 from circuits.octet.compile.views import cells_read, read, view_shape
-from circuits.octet.tensors import padded
+from circuits.octet.tensors import padded_size
 from circuits.octet.terms import Axis, Contract, Linear, Source, WeightAxis
 from circuits.octet.terms import Term as ProgramTerm
 from zkml.errors import CompileError, UnsupportedOperatorError
@@ -48,9 +49,6 @@ CALL_CELLS = 1 << 10
 
 MAX_DENSE_WORK = 1 << 30
 """Cells that are carried through views, one cell of the source after the other, for all dense matrices."""
-
-STILL = Axis(None, 0, 1)
-"""An axis that a weight axis names, or of length 1."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,7 +99,7 @@ class TermLowering:
         found = self._walked(node, term, shape, raw=raw)
         if found is not None:
             return (found,)
-        entries = prod(padded(length) for length in (*shape, *term.source.base_shape))
+        entries = padded_size((*shape, *term.source.base_shape))
         if isinstance(term, Copy) and entries > SMALL_DENSE:
             runs = copy_runs(term.source, term.starts, shape)
             if runs is not None:
@@ -289,7 +287,7 @@ class TermLowering:
     def _dense(self, node: str, term: Term, shape: tuple[int, ...], *, raw: bool) -> Contract:
         """Write the term as a matrix from every cell of its source to every cell of its output."""
         dims = term.source.base_shape
-        size = prod(padded(length) for length in (*shape, *dims))
+        size = padded_size((*shape, *dims))
         # A view may show far more cells in between than it has on both sides.
         self._dense_work += prod(dims) * (CALL_CELLS + cells_read(term.source))
         if size > DENSE_LIMIT or self._dense_work > MAX_DENSE_WORK:

@@ -18,7 +18,7 @@ from math import prod
 import numpy as np
 
 from circuits.octet.compile.graph import Integers
-from circuits.octet.tensors import padded
+from circuits.octet.tensors import padded, padded_size
 from circuits.octet.terms import Axis, Contract, WeightAxis
 
 COLUMN_GAS = 7_200
@@ -146,7 +146,7 @@ def plan_cut(contract: Contract, dims: tuple[int, ...], source: tuple[int, ...],
         for axis, length in zip(contract.weight_axes, dims, strict=True)
         if axis.out is not None
     )
-    whole = prod(padded(length) for length in dims)
+    whole = padded_size(dims)
     best, least = None, _price(whole, 1, 0, nu) if whole <= 1 << nu else None
     for steps in _steps([length for _, length in walked], (1 << nu) // kept):
         cut = Cut(contract, dims, walked, steps)

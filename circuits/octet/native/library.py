@@ -45,11 +45,9 @@ _SIGNATURES: dict[str, tuple[type | None, list[type]]] = {
     ),
 }
 _REFUSALS = {
-    1: ValueError(
-        "expected values below the field's prime and within the stated bits, found one that is not"
-    ),
-    2: ValueError("expected points on the curve, found one that is not"),
-    3: ValueError("expected sizes that fit together, found others"),
+    1: "expected values below the field's prime and within the stated bits, found one that is not",
+    2: "expected points on the curve, found one that is not",
+    3: "expected sizes that fit together, found others",
 }
 
 
@@ -92,7 +90,7 @@ def check(status: int) -> None:
         BackendError: memory was short, or a challenge of a proof was one that verifiers refuse.
     """
     if status in _REFUSALS:
-        raise ValueError(*_REFUSALS[status].args)
+        raise ValueError(_REFUSALS[status])
     if status == 4:
         raise BackendError("expected memory for the kernels, found too little")
     if status == 5:

@@ -19,6 +19,7 @@ from circuits.octet.native.encoded_program import encode_program
 from circuits.octet.native.kernels import Native, Points
 from circuits.octet.native.library import check
 from circuits.octet.program import LIMB_TABLE, Program
+from circuits.octet.proof_length import words_from_bytes
 from circuits.octet.spec.statement import Statement, VerifyingKey, check_context, check_inputs, check_outputs
 from zkml.errors import KeygenError, ProverLimitError, WitnessError
 
@@ -38,7 +39,7 @@ OnPhase = Callable[[str, float], None]
 """Told the phase and what part of it is done, 0 to 1."""
 
 _TELL = ctypes.CFUNCTYPE(ctypes.c_int, ctypes.c_int, ctypes.c_double)
-_NO_MEMORY, _CANCELLED, _WRONG_WITNESS = 4, 6, 7
+_NO_MEMORY, _WRONG_WITNESS = 4, 7
 _MOST_COUNT = 1 << 32
 _STEPS = 4096
 
@@ -176,10 +177,9 @@ class NativeProver:
             )
         check(status)
         self.last_phases = dict(zip(PHASES, seconds, strict=True))
-        words = proof.raw
         count = min(steps.value, capacity)
         return (
-            tuple(int.from_bytes(words[i : i + 32], "big") for i in range(0, len(words), 32)),
+            words_from_bytes(proof.raw),
             tuple(states.raw[32 * i : 32 * i + 32] for i in range(count)),
         )
 

@@ -7,7 +7,7 @@ Source: EIP-196 (curve); docs/octet.md 3.8 ((0, 0) is infinity).
 
 from collections.abc import Iterable, Sequence
 
-from circuits.srs_points import GENERATOR, P
+from circuits.srs_points import GENERATOR, P, negate
 from zkml.core.field import R
 from zkml.errors import ProofRejectedError
 
@@ -57,11 +57,6 @@ def point_from_words(x: int, y: int) -> Point:
     if not is_on_curve((x, y)):
         raise ProofRejectedError(f"expected a point of the curve, found {x:#x}, {y:#x}")
     return x, y
-
-
-def negate(point: Point) -> Point:
-    """Return -point."""
-    return point[0], -point[1] % Q
 
 
 def add(left: Point, right: Point) -> Point:

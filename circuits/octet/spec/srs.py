@@ -12,10 +12,10 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from circuits.octet.spec.curve import GENERATOR, Point, multi_multiply
-from circuits.octet.spec.field import Vector, evaluate_polynomial, powers
+from circuits.octet.spec.field import Vector, evaluate_polynomial, powers, to_word
 from circuits.octet.spec.fixed_base import multiply_generator
 from circuits.octet.spec.pairing import G2_GENERATOR, G2Point, is_in_g2, multiply_g2, pairing_equal
-from circuits.srs_file import G2_BYTES, HEADER_BYTES, identify_srs
+from circuits.srs_file import G2_BYTES, identify_srs, read_powers
 from circuits.srs_points import POINT_BYTES, decode_point, from_montgomery
 from zkml.core.digests import keccak256
 from zkml.core.field import R
@@ -145,19 +145,14 @@ def read_srs(path: Path, size: int) -> FileSrs:
         SrsError: not an SRS file, too short, a point off its curve, another [1]_2 than EIP-197's, or points
             that are not consecutive powers.
     """
-    identity = identify_srs(path)
-    if not 1 <= size <= 1 << identity.logrows:
-        raise SrsError(f"expected a file of {size} powers or more, found {1 << identity.logrows} in {path}")
-    with path.open("rb") as stream:
-        stream.seek(HEADER_BYTES)
-        data = stream.read(size * POINT_BYTES)
-        stream.seek(-G2_BYTES, 2)
-        one_g2, tau_g2 = (_decode_g2(stream.read(G2_BYTES // 2)) for _ in range(2))
+    data, g2_points = read_powers(path, size)
+    half = G2_BYTES // 2
+    one_g2, tau_g2 = _decode_g2(g2_points[:half]), _decode_g2(g2_points[half:])
     if one_g2 != G2_GENERATOR:
         raise SrsError(f"expected EIP-197's generator of G2, found another point in {path}")
     found = [decode_point(data[at : at + POINT_BYTES]) for at in range(0, len(data), POINT_BYTES)]
     check_powers(found, tau_g2)
-    return FileSrs(found, tau_g2, identity)
+    return FileSrs(found, tau_g2, identify_srs(path))
 
 
 def check_powers(powers_g1: Sequence[Point], tau_g2: G2Point) -> None:
@@ -172,7 +167,7 @@ def check_powers(powers_g1: Sequence[Point], tau_g2: G2Point) -> None:
     key = PairingKey(tau_g2)
     if not powers_g1 or powers_g1[0] != GENERATOR:
         raise SrsError("expected the generator as the first power, found another point")
-    written = b"".join(value.to_bytes(32, "big") for point in powers_g1 for value in point)
+    written = b"".join(to_word(value) for point in powers_g1 for value in point)
     challenge = int.from_bytes(keccak256(b"octet powers of tau" + written), "big") % R
     factors = powers(challenge, len(powers_g1) - 1)
     if not key.holds(multi_multiply(powers_g1[1:], factors), multi_multiply(powers_g1[:-1], factors)):

@@ -5,6 +5,7 @@ Source: octet.md 3.8 (seed), 3.10 (digest, context), 3.13; 3.0 items 5, 15, 17.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from math import prod
 
 from circuits.octet.program import Program
 from circuits.octet.spec.curve import Point
@@ -57,7 +58,7 @@ def check_inputs(program: Program, statement: Statement) -> None:
     Raises:
         ProofRejectedError: another length, or a byte the program has no proof for.
     """
-    expected = sum(_count(item.dims) for item in program.inputs)
+    expected = sum(prod(item.dims) for item in program.inputs)
     if len(statement.inputs) != expected:
         raise ProofRejectedError(f"expected {expected} input bytes, found {len(statement.inputs)}")
     for item, values in zip(program.inputs, input_values(program, statement), strict=True):
@@ -87,7 +88,7 @@ def check_outputs(program: Program, statement: Statement) -> None:
 def output_range(output: Output) -> tuple[int, int]:
     """Return the least and the greatest value an output may have."""
     if output.kind == "argmax":
-        return 0, _count(output.dims) - 1
+        return 0, prod(output.dims) - 1
     return (0, 255) if output.kind == "byte" else (1 - INT32_BOUND, INT32_BOUND - 1)
 
 
@@ -128,7 +129,7 @@ def named_outputs(program: Program, statement: Statement) -> dict[str, Sequence[
 
 def input_values(program: Program, statement: Statement) -> list[Sequence[int]]:
     """Cut the input bytes, one part per input."""
-    return _cut(statement.inputs, [_count(item.dims) for item in program.inputs])
+    return _cut(statement.inputs, [prod(item.dims) for item in program.inputs])
 
 
 def output_values(program: Program, statement: Statement) -> list[Sequence[int]]:
@@ -143,10 +144,3 @@ def _cut(values: Sequence[int], counts: Sequence[int]) -> list[Sequence[int]]:
         parts.append(values[start : start + count])
         start += count
     return parts
-
-
-def _count(dims: Sequence[int]) -> int:
-    count = 1
-    for length in dims:
-        count *= length
-    return count

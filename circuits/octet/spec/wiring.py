@@ -8,6 +8,7 @@ Source: octet.md 3.8 (AB, EV, C), A6 (orders); 3.0 items 1, 7, 8, 9.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from math import prod
 from typing import Literal
 
 from circuits.octet.program import Program
@@ -24,7 +25,7 @@ from circuits.octet.spec.relations import (
     linear_functional,
     weighting,
 )
-from circuits.octet.tensors import Output
+from circuits.octet.tensors import Output, padded
 from circuits.octet.terms import Contract, Linear, Relation, Source
 from zkml.core.field import R
 
@@ -127,10 +128,7 @@ def wire(
 
 def public_value(output: Output, values: Sequence[int], tau: Sequence[int]) -> int:
     """Return out~ at tau_low: what stands on the left of a public relation."""
-    table = vector([1])
-    for axis in weighting(output.dims, tau).axes:
-        table = table[:, None] * axis[None, :] % R
-        table = table.reshape(-1)
+    table = Piece(0, weighting(output.dims, tau).axes).spread()
     positions = spread_positions(output.dims)
     return sum(int(table[position]) * value for position, value in zip(positions, values, strict=True)) % R
 
@@ -139,17 +137,14 @@ def spread_positions(dims: Sequence[int]) -> list[int]:
     """Return the padded index of each true element, row-major."""
     positions = [0]
     for length in dims:
-        size = len(true_axis(length))
+        size = padded(length)
         positions = [position * size + index for position in positions for index in range(length)]
     return positions
 
 
 def padded_input(dims: Sequence[int], values: Sequence[int]) -> Vector:
     """Return a public tensor zero-extended along every axis, as its multilinear extension reads it."""
-    size = 1
-    for length in dims:
-        size *= len(true_axis(length))
-    table = vector([0] * size)
+    table = vector([0] * prod(map(padded, dims)))
     for position, value in zip(spread_positions(dims), values, strict=True):
         table[position] = int(value)
     return table

@@ -1,6 +1,5 @@
 """Train the digit classifier: about three seconds on one core, the same weights every time."""
 
-import time
 from dataclasses import dataclass
 
 import numpy as np
@@ -10,8 +9,9 @@ from torch import nn
 
 from circuits.zoo.digits.data import DigitImages, load_images
 from circuits.zoo.digits.model import digit_classifier
+from circuits.zoo.epochs import shuffled_batches
 from circuits.zoo.randomness import own_randomness
-from zkml.core.progress import Progress, ProgressEvent, silent
+from zkml.core.progress import Progress, silent
 from zkml.errors import ModelError
 
 LEAST_ACCURACY = 0.95
@@ -89,17 +89,12 @@ def _fit(module: nn.Module, images: DigitImages, generator: torch.Generator, pro
     steps = EPOCHS * -(-len(inputs) // BATCH)
     optimizer = torch.optim.AdamW(module.parameters(), lr=LEARNING_RATE, weight_decay=WEIGHT_DECAY)
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, max_lr=LEARNING_RATE, total_steps=steps)
-    began = time.monotonic()
-    for epoch in range(1, EPOCHS + 1):
-        order = torch.randperm(len(inputs), generator=generator)
-        for start in range(0, len(inputs), BATCH):
-            batch = order[start : start + BATCH]
-            optimizer.zero_grad()
-            logits = module(_some_shifted(inputs[batch], generator))
-            torch.autograd.backward(nn.functional.cross_entropy(logits, labels[batch]))
-            optimizer.step()
-            schedule.step()
-        _report(progress, epoch, time.monotonic() - began)
+    for batch in shuffled_batches(len(inputs), BATCH, EPOCHS, generator, progress):
+        optimizer.zero_grad()
+        logits = module(_some_shifted(inputs[batch], generator))
+        torch.autograd.backward(nn.functional.cross_entropy(logits, labels[batch]))
+        optimizer.step()
+        schedule.step()
 
 
 def _some_shifted(images: torch.Tensor, generator: torch.Generator) -> torch.Tensor:
@@ -112,15 +107,3 @@ def _some_shifted(images: torch.Tensor, generator: torch.Generator) -> torch.Ten
     rows, columns = (moves + window).unbind(dim=1)  # (batch, 8) each
     which = torch.arange(count)
     return padded[which[:, None, None], rows[:, :, None], columns[:, None, :]].unsqueeze(1)
-
-
-def _report(progress: Progress, epoch: int, elapsed_seconds: float) -> None:
-    progress(
-        ProgressEvent(
-            "train",
-            elapsed_seconds,
-            elapsed_seconds * EPOCHS / epoch,
-            finished=epoch == EPOCHS,
-            note=f"epoch {epoch} of {EPOCHS}",
-        )
-    )

@@ -1,6 +1,5 @@
 """Train the option pricer: about four seconds on one core, the same weights every time."""
 
-import time
 from dataclasses import dataclass
 
 import numpy as np
@@ -8,10 +7,11 @@ import torch
 from numpy.typing import NDArray
 from torch import nn
 
+from circuits.zoo.epochs import shuffled_batches
 from circuits.zoo.options.law import Contracts, load_contracts
 from circuits.zoo.options.model import option_pricer
 from circuits.zoo.randomness import own_randomness
-from zkml.core.progress import Progress, ProgressEvent, silent
+from zkml.core.progress import Progress, silent
 from zkml.errors import ModelError
 
 GREATEST_MEAN_ERROR = 0.003
@@ -89,16 +89,8 @@ def _fit(module: nn.Module, contracts: Contracts, generator: torch.Generator, pr
     steps = EPOCHS * -(-len(inputs) // BATCH)
     optimizer = torch.optim.AdamW(module.parameters(), lr=LEARNING_RATE, weight_decay=0)
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, max_lr=LEARNING_RATE, total_steps=steps)
-    began = time.monotonic()
-    for epoch in range(1, EPOCHS + 1):
-        order = torch.randperm(len(inputs), generator=generator)
-        for start in range(0, len(inputs), BATCH):
-            batch = order[start : start + BATCH]
-            optimizer.zero_grad()
-            torch.autograd.backward(nn.functional.mse_loss(module(inputs[batch]), prices[batch]))
-            optimizer.step()
-            schedule.step()
-        elapsed = time.monotonic() - began
-        note = f"epoch {epoch} of {EPOCHS}"
-        expected = elapsed * EPOCHS / epoch
-        progress(ProgressEvent("train", elapsed, expected, finished=epoch == EPOCHS, note=note))
+    for batch in shuffled_batches(len(inputs), BATCH, EPOCHS, generator, progress):
+        optimizer.zero_grad()
+        torch.autograd.backward(nn.functional.mse_loss(module(inputs[batch]), prices[batch]))
+        optimizer.step()
+        schedule.step()

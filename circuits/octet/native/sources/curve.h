@@ -52,6 +52,21 @@ static inline Affine affine(const Jacobian& p) {
   return Affine{p.x * ii, p.y * ii * i};
 }
 
+// Of several, none of them infinity, with one inversion.
+static inline void affine_all(const Jacobian* points, size_t n, Affine* out) {
+  Fq product = Fq::one();
+  for (size_t k = 0; k < n; k++) {
+    out[k].x = product;  // of all before it
+    product = product * points[k].z;
+  }
+  Fq running = product.inverse();
+  for (size_t k = n; k-- > 0;) {
+    const Fq i = running * out[k].x, ii = i * i;
+    running = running * points[k].z;
+    out[k] = Affine{points[k].x * ii, points[k].y * ii * i};
+  }
+}
+
 // 64 bytes as 8 words of the plain form; infinity is (0, 0).
 static inline void to_words(const Jacobian& p, u64* out) {
   if (p.is_infinity()) {

@@ -29,8 +29,7 @@ class FewPoints {
       }
     }
     if (total.is_infinity()) return false;
-    const Fq i = total.z.inverse(), ii = i * i;
-    *out = Affine{total.x * ii, total.y * ii * i};
+    *out = affine(total);
     return true;
   }
 
@@ -40,25 +39,16 @@ class FewPoints {
   // P, 2P .. 15P, none of them infinity since the order is a large prime; one inversion for all.
   List<Affine> multiples_of_each() const {
     List<Jacobian> found;
-    List<Fq> before;
-    Fq product = Fq::one();
     for (const Affine& p : points_) {
       Jacobian multiple = Jacobian::from(p);
       for (size_t k = 0; k < MULTIPLES; k++) {
         if (k) multiple = k == 1 ? doubled(multiple) : added(multiple, p);
         found.push(multiple);
-        before.push(product);
-        product = product * multiple.z;
       }
     }
-    Fq running = product.inverse();
-    List<Affine> affine(found.size());
-    for (size_t k = found.size(); k-- > 0;) {
-      const Fq i = running * before[k], ii = i * i;
-      running = running * found[k].z;
-      affine[k] = Affine{found[k].x * ii, found[k].y * ii * i};
-    }
-    return affine;
+    List<Affine> multiples(found.size());
+    affine_all(found.data(), found.size(), multiples.data());
+    return multiples;
   }
 
   List<Affine> points_;

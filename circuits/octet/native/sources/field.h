@@ -35,6 +35,18 @@ struct BasePrime {  // the field of the coordinates
   static constexpr u64 minus_inverse = 0x87d20782e4866389ULL;
 };
 
+// A word of the transcript, 32 bytes, big-endian, from and to 4 words.
+static inline void words_of_bytes(const uint8_t* in, u64* w) {
+  for (int i = 0; i < 4; i++) {
+    w[i] = 0;
+    for (int j = 0; j < 8; j++) w[i] = w[i] << 8 | in[(3 - i) * 8 + j];
+  }
+}
+static inline void bytes_of_words(const u64* w, uint8_t* out) {
+  for (int i = 0; i < 4; i++)
+    for (int j = 0; j < 8; j++) out[(3 - i) * 8 + j] = (uint8_t)(w[i] >> (56 - 8 * j));
+}
+
 template <class P>
 struct Field {
   typedef P Prime;
@@ -77,6 +89,14 @@ struct Field {
     borrow = (u64)(d >> 64) & 1;
     return (u64)d;
 #endif
+  }
+
+  // Takes q off a few times, until what is left is below it.
+  static void make_canonical(u64* a) {
+    while (!canonical(a)) {
+      u64 borrow = 0;
+      for (int i = 0; i < 4; i++) a[i] = subtract_word(a[i], P::q[i], borrow);
+    }
   }
 
   // t - q when t >= q, for t < 2q, without a branch that the data would make unpredictable.
@@ -208,28 +228,16 @@ struct Field {
     return plain * cube;
   }
 
-  // Words of the transcript: 32 bytes, big-endian.
   void to_bytes(uint8_t* out) const {
     u64 w[4];
     to_words(w);
-    for (int i = 0; i < 4; i++)
-      for (int j = 0; j < 8; j++) out[(3 - i) * 8 + j] = (uint8_t)(w[i] >> (56 - 8 * j));
+    bytes_of_words(w, out);
   }
   // Any 32 bytes, taken mod q (2^256 < 6q).
   static Field from_bytes_reduced(const uint8_t* in) {
     u64 w[4];
-    for (int i = 0; i < 4; i++) {
-      w[i] = 0;
-      for (int j = 0; j < 8; j++) w[i] = w[i] << 8 | in[(3 - i) * 8 + j];
-    }
-    while (!canonical(w)) {
-      u64 borrow = 0;
-      for (int i = 0; i < 4; i++) {
-        u128 d = (u128)w[i] - P::q[i] - borrow;
-        w[i] = (u64)d;
-        borrow = (u64)(d >> 64) & 1;
-      }
-    }
+    words_of_bytes(in, w);
+    make_canonical(w);
     return from_words(w);
   }
 };

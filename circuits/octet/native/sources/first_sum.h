@@ -13,16 +13,10 @@
 namespace octet {
 namespace OCTET_ARCH {
 
-struct FirstChallenges {
-  Fr alpha, beta;
-  List<Fr> powers;  // of lambda
-  List<Fr> tau;
-};
-
 class FirstSum {
  public:
   // keys: the key's columns of 2^nu integers each.
-  FirstSum(const Program& program, const WitnessColumns& witness, const ByteFunctions& bytes, const FirstChallenges& c,
+  FirstSum(const Program& program, const WitnessColumns& witness, const ByteFunctions& bytes, const Challenges& c,
            const Wiring& wiring, const int64_t* keys, const uint8_t* inputs, int threads)
       : p_(program), w_(witness), wiring_(wiring), c_(c), keys_(keys), threads_(threads),
         rows_(program, witness, bytes, c.alpha, c.beta, c.powers.data(), c.tau.data()) {
@@ -229,7 +223,7 @@ class FirstSum {
   const Program& p_;
   const WitnessColumns& w_;
   const Wiring& wiring_;
-  const FirstChallenges& c_;
+  const Challenges& c_;
   const int64_t* keys_;
   int threads_;
   RowSum rows_;

@@ -54,6 +54,14 @@ static inline Fr total(const List<Fr>& values) {
   return sum;
 }
 
+// 1, base, base^2 ..
+static inline List<Fr> powers(const Fr& base, size_t count) {
+  List<Fr> values;
+  values.reserve(count);
+  for (size_t i = 0; i < count; i++) values.push(i ? values[i - 1] * base : Fr::one());
+  return values;
+}
+
 // Where the coordinates of an axis begin: the last axis owns the lowest bits.
 static inline int first_bit(const Shape& shape, int axis) {
   int bit = 0;

@@ -32,23 +32,12 @@ class GeneratorMultiples {
   void fill_table() {
     Affine base{Fq::from_int(1), Fq::from_int(2)};
     for (size_t w = 0; w < WINDOWS; w++) {
-      Jacobian multiples[DIGITS];
-      Fq before[DIGITS];
-      Fq product = Fq::one();
-      multiples[0] = Jacobian::infinity();
-      for (size_t d = 1; d < DIGITS; d++) {
-        multiples[d] = added(multiples[d - 1], base);
-        before[d] = product;
-        product = product * multiples[d].z;
-      }
-      Fq running = product.inverse();
-      const Jacobian next = added(multiples[DIGITS - 1], base);
-      for (size_t d = DIGITS; d-- > 1;) {
-        const Fq i = running * before[d], ii = i * i;
-        running = running * multiples[d].z;
-        pack_point(Affine{multiples[d].x * ii, multiples[d].y * ii * i}, points_.data() + (w * DIGITS + d) * POINT_WORDS);
-      }
-      base = affine(next);
+      Jacobian multiples[DIGITS];  // up to the next window's base
+      for (size_t d = 0; d < DIGITS; d++) multiples[d] = added(d ? multiples[d - 1] : Jacobian::infinity(), base);
+      Affine found[DIGITS];
+      affine_all(multiples, DIGITS, found);
+      for (size_t d = 1; d < DIGITS; d++) pack_point(found[d - 1], points_.data() + (w * DIGITS + d) * POINT_WORDS);
+      base = found[DIGITS - 1];
     }
   }
 

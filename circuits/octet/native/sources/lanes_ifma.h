@@ -207,14 +207,7 @@ struct Lanes {
   static F unpack(const u64* words) {
     u64 w[4];
     join52(words, w);
-    while (!F::canonical(w)) {
-      u64 borrow = 0;
-      for (int i = 0; i < 4; i++) {
-        const u128 d = (u128)w[i] - P::q[i] - borrow;
-        w[i] = (u64)d;
-        borrow = (u64)(d >> 64) & 1;
-      }
-    }
+    F::make_canonical(w);
     F r;
     memcpy(r.v, w, 32);
     return r * Modulus52<P>::get().sixteenth;

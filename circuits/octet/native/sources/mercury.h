@@ -3,6 +3,7 @@
 // The field work is about 80 ns an entry and the two large multi-scalar multiplications some
 // microseconds, so the former stays in plain one-at-a-time code.
 #pragma once
+#include "functionals.h"
 #include "proof_writer.h"
 
 namespace octet {
@@ -35,17 +36,6 @@ struct Poly {
     }
   }
 };
-
-static void eq_plain(const Fr* point, int variables, Poly& out) {
-  out.reset((size_t)1 << variables);
-  out.c[0] = Fr::one();
-  for (int j = 0; j < variables; j++)
-    for (size_t i = 0, size = (size_t)1 << j; i < size; i++) {
-      const Fr high = out.c[i] * point[j];
-      out.c[i + size] = high;
-      out.c[i] = out.c[i] - high;
-    }
-}
 
 static Jacobian commit(const Points& srs, const Poly& f, int threads) {
   Buffer<u64> plain(4 * f.n);
@@ -90,15 +80,14 @@ template <class F>
 static int mercury(const Points& srs, Poly& f, int variables, const Fr* point, ProofWriter& proof, int threads, const F& tell) {
   const int t = (variables + 1) / 2;
   const size_t n = (size_t)1 << variables, b = (size_t)1 << t, rows = n / b;
-  Poly e1, e2, h(rows), q(n - b), g(b);
-  eq_plain(point, t, e1);
-  eq_plain(point + t, variables - t, e2);
+  Poly h(rows), q(n - b), g(b);
+  const List<Fr> e1 = eq_table(point, t), e2 = eq_table(point + t, variables - t);
 
   // 1. h_i = <eq(u1), row i>.
   auto row_sums = [&](int k) {
     for (size_t i = rows * k / threads; i < rows * (k + 1) / threads; i++) {
       Fr s = Fr::zero();
-      for (size_t j = 0; j < b; j++) s = s + e1.c[j] * f.c[i * b + j];
+      for (size_t j = 0; j < b; j++) s = s + e1[j] * f.c[i * b + j];
       h.c[i] = s;
     }
   };
@@ -122,9 +111,9 @@ static int mercury(const Points& srs, Poly& f, int variables, const Fr* point, P
   // 3. S_d for the coefficient d + 1 of the symmetric sum, and D = X^(b-1) g(1/X).
   const size_t longest = b > rows ? b : rows;
   Poly s(longest - 1), d(b);
-  auto cross = [](const Poly& x, const Poly& y, size_t shift) {
+  auto cross = [](const Poly& x, const List<Fr>& y, size_t shift) {
     Fr sum = Fr::zero();
-    for (size_t i = 0; i + shift < x.n; i++) sum = sum + x.c[i + shift] * y.c[i] + x.c[i] * y.c[i + shift];
+    for (size_t i = 0; i + shift < x.n; i++) sum = sum + x.c[i + shift] * y[i] + x.c[i] * y[i + shift];
     return sum;
   };
   auto symmetric = [&](int k) {

@@ -4,6 +4,7 @@
 // first fold halves them on their way into the field, so that no vector is held at full length unless it came
 // so. Folding writes to the other of two buffers, because the rows of a chunk may still be read elsewhere.
 #pragma once
+#include "functionals.h"
 #include "packed.h"
 
 namespace octet {
@@ -89,8 +90,7 @@ class FoldedVector {
     if (i >= length_) return Fr::zero();
     if (held_ >= 0) return half_[held_].get(i);
     if (scalars_) return Lr::get(scalars_, i);
-    if (bytes_) return Fr::from_int(bytes_[i]);
-    return integers_[i] < 0 ? Fr::from_int(0 - (u64)integers_[i]).negated() : Fr::from_int((u64)integers_[i]);
+    return from_signed(bytes_ ? (int64_t)bytes_[i] : integers_[i]);
   }
 
  private:

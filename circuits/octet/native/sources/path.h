@@ -72,9 +72,9 @@ static int eq_table(const u64* point, int variables, const u64* scale, u64* out)
   Fr p[40];
   if (variables < 0 || variables > 30) return BAD_SHAPE;
   if (!read_point(point, variables, p) || !Fr::canonical(scale)) return NOT_CANONICAL;
-  Buffer<u64> table;
-  eq_expand(p, variables, Fr::from_words(scale), table);
-  for (size_t i = 0; i < (size_t)1 << variables; i++) Lr::get(table.data(), i).to_words(out + 4 * i);
+  Packed table;
+  eq_prefix(p, variables, (size_t)1 << variables, Fr::from_words(scale), table);
+  for (size_t i = 0; i < table.length; i++) table.get(i).to_words(out + 4 * i);
   return OK;
 }
 

@@ -35,10 +35,7 @@ struct PointWord {
 template <class F>
 static inline bool canonical_word(const uint8_t* word) {
   u64 w[4];
-  for (int i = 0; i < 4; i++) {
-    w[i] = 0;
-    for (int j = 0; j < 8; j++) w[i] = w[i] << 8 | word[(3 - i) * 8 + j];
-  }
+  words_of_bytes(word, w);
   return F::canonical(w);
 }
 
@@ -65,14 +62,6 @@ static inline List<Fr> scalars(const uint8_t* words, size_t count) {
   List<Fr> values;
   values.reserve(count);
   for (size_t i = 0; i < count; i++) values.push(Fr::from_bytes_reduced(words + 32 * i));
-  return values;
-}
-
-// 1, base, base^2 ..
-static inline List<Fr> powers(const Fr& base, size_t count) {
-  List<Fr> values;
-  values.reserve(count);
-  for (size_t i = 0; i < count; i++) values.push(i ? values[i - 1] * base : Fr::one());
   return values;
 }
 

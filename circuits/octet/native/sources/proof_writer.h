@@ -19,9 +19,8 @@ class ProofWriter {
     u64 xy[8];
     to_words(p, xy);
     uint8_t* out = words_ + 32 * written_;
-    for (int k = 0; k < 2; k++)
-      for (int i = 0; i < 4; i++)
-        for (int j = 0; j < 8; j++) out[32 * k + (3 - i) * 8 + j] = (uint8_t)(xy[4 * k + i] >> (56 - 8 * j));
+    bytes_of_words(xy, out);
+    bytes_of_words(xy + 4, out + 32);
     written_ += 2;
   }
   // The challenge behind what was written since the last one.
@@ -31,7 +30,6 @@ class ProofWriter {
     return c;
   }
   Fr squeeze() { return transcript_.squeeze(); }
-  size_t written() const { return written_; }
 
  private:
   Transcript& transcript_;

@@ -52,7 +52,7 @@ class Prover {
     progress.begin(FIRST_COMMITMENTS);
     Commitments commitments(program, witness, *points, all, a.threads);
     commitments.first(proof);
-    FirstChallenges c;
+    Challenges c;
     c.alpha = proof.challenge("first columns");
     c.beta = program.table_count() ? proof.squeeze() : Fr::zero();
     progress.begin(SECOND_COLUMNS);
@@ -64,7 +64,7 @@ class Prover {
 
     progress.begin(WIRING);
     const size_t fixed = (size_t)(program.constraints() + program.balances());
-    for (size_t i = 0; i < fixed + program.relations.size(); i++) c.powers.push(i ? c.powers[i - 1] * lambda : Fr::one());
+    c.powers = powers(lambda, fixed + program.relations.size());
     for (int i = 0; i < program.nu; i++) c.tau.push(proof.squeeze());
     const Wiring wiring = wire(program, c.tau.data(), c.powers.data() + fixed, a.inputs, a.outputs);
     const Claims found = claims(program);

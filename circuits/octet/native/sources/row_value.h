@@ -6,13 +6,6 @@
 namespace octet {
 namespace OCTET_ARCH {
 
-// What the transcript drew before the first sumcheck.
-struct Challenges {
-  Fr alpha, beta;
-  List<Fr> powers;  // of lambda: constraints, balances, relations
-  List<Fr> tau;
-};
-
 // Extensions of the public functions at a point.
 struct PublicValues {
   Fr u, sel;

@@ -15,13 +15,12 @@ class SecondSum {
   SecondSum(const Program& program, const WitnessColumns& witness, const ByteFunctions& bytes, const Claims& found,
             const Wiring& wiring, const int64_t* keys, const Fr* rho, const Fr& mu, int threads)
       : p_(program), w_(witness), found_(found), keys_(keys), threads_(threads) {
-    List<Fr> powers;
-    for (size_t i = 0; i < found.list.size(); i++) powers.push(i ? powers[i - 1] * mu : Fr::one());
-    combine(bytes, powers);
+    const List<Fr> of_mu = powers(mu, found.list.size());
+    combine(bytes, of_mu);
     for (size_t k = 0; k < found.elsewhere.size(); k++) columns_.push(Owned<ColumnSum>(nullptr));
     auto fill = [&](int k) {
       if (k)
-        columns_[k - 1] = elsewhere(found.elsewhere[k - 1], powers, wiring, rho);
+        columns_[k - 1] = elsewhere(found.elsewhere[k - 1], of_mu, wiring, rho);
       else
         fill_at_rho(rho);
     };

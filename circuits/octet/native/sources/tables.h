@@ -1,76 +1,42 @@
-// Tables of scalars over the boolean cube, index bits least significant first (octet.md 3.1): eq tables,
-// folding, and the sum check of a row program.
+// Tables of scalars over the boolean cube, index bits least significant first (octet.md 3.1): folding,
+// and the sum check of a row program.
 #pragma once
 #include "row_program.h"
 
 namespace octet {
 namespace OCTET_ARCH {
 
-static inline size_t block_words() { return (size_t)Lr::WIDTH * Lr::WORDS; }
-
-// eq(point, .) * scale in packed form, room for a multiple of two blocks.
-static void eq_expand(const Fr* point, int variables, const Fr& scale, Buffer<u64>& out) {
-  const size_t n = (size_t)1 << variables;
-  out.resize((blocks_of(n) + 1) / 2 * 2 * block_words());
-  out.clear_bytes();
-  Lr::put(out.data(), 0, scale);
-  size_t size = 1;
-  for (int j = 0; j < variables; j++, size *= 2) {
-    if (size < (size_t)Lr::WIDTH) {
-      for (size_t i = 0; i < size; i++) {
-        const Fr low = Lr::get(out.data(), i), high = low * point[j];
-        Lr::put(out.data(), i + size, high);
-        Lr::put(out.data(), i, low - high);
-      }
-      continue;
-    }
-    const Lr x = Lr::broadcast(point[j]);
-    const size_t half = size / Lr::WIDTH, step = block_words();
-    for (size_t i = 0; i < half; i++) {
-      const Lr low = Lr::load(out.data() + i * step), high = low * x;
-      high.store(out.data() + (i + half) * step);
-      (low - high).store(out.data() + i * step);
-    }
-  }
-}
-
 // A prefix of a table; every entry beyond it is `tail`.
 struct Table {
-  Buffer<u64> words;
-  size_t length = 0;
+  Packed rows;
   Fr tail = Fr::zero();
 
   void set(const u64* plain, size_t n, const Fr& beyond) {
-    length = n;
     tail = beyond;
-    words.resize((blocks_of(n) + 1) / 2 * 2 * block_words());
-    for (size_t i = 0; i < n; i++) Lr::put(words.data(), i, Fr::from_words(plain + 4 * i));
-    pad();
-  }
-  void pad() {
-    const size_t room = (blocks_of(length) + 1) / 2 * 2 * Lr::WIDTH;
-    for (size_t i = length; i < room; i++) Lr::put(words.data(), i, tail);
+    rows.resize(n);
+    for (size_t i = 0; i < n; i++) rows.put(i, Fr::from_words(plain + 4 * i));
+    rows.fill(n, tail);
   }
   // Entries 2i and 2i + 1 for the WIDTH values of i in block `b` of the half table.
   void pairs(size_t b, Lr& even, Lr& odd) const {
-    if (2 * b * Lr::WIDTH >= length) {
+    if (2 * b * Lr::WIDTH >= rows.length) {
       even = odd = Lr::broadcast(tail);
       return;
     }
-    Lr::load_pairs(words.data() + 2 * b * block_words(), even, odd);
+    Lr::load_pairs(rows.block(2 * b), even, odd);
   }
   void fold(const Fr& challenge) {
     const Lr r = Lr::broadcast(challenge);
-    const size_t half = (length + 1) / 2;
+    const size_t half = (rows.length + 1) / 2;
     for (size_t b = 0; b < blocks_of(half); b++) {
       Lr even, odd;
       pairs(b, even, odd);
-      (even + r * Lr::difference(odd, even)).store(words.data() + b * block_words());
+      (even + r * Lr::difference(odd, even)).store(rows.block(b));
     }
-    length = half;
-    pad();
+    rows.length = half;
+    rows.fill(half, tail);
   }
-  Fr value() const { return length ? Lr::get(words.data(), 0) : tail; }
+  Fr value() const { return rows.length ? rows.get(0) : tail; }
 };
 
 // The sum over the cube of p(row), where p is a straight-line program over the entries of a row.

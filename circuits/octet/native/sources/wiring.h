@@ -7,6 +7,13 @@
 namespace octet {
 namespace OCTET_ARCH {
 
+// What the transcript drew before the first sumcheck.
+struct Challenges {
+  Fr alpha, beta;
+  List<Fr> powers;  // of lambda: constraints, balances, relations
+  List<Fr> tau;
+};
+
 struct Product {
   const Term* term;
   int relation;

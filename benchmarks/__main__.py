@@ -3,8 +3,11 @@
 import importlib
 import sys
 
-QUESTIONS = ("demo", "load", "octet", "octet_fidelity", "soak", "throughput", "verifiers")
-LONG = ("load", "octet", "octet_fidelity", "soak")
+QUESTIONS = (
+    "demo", "gas", "latency", "load", "octet", "octet_fidelity", "octet_unrolled", "soak", "throughput",
+    "verifiers",
+)  # fmt: skip
+LONG = ("gas", "latency", "load", "octet", "octet_fidelity", "octet_unrolled", "soak")
 """Run by name only; what follows a name alone are its options."""
 
 

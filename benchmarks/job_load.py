@@ -10,7 +10,7 @@ from pathlib import Path
 from benchmarks.chain_watch import ChainWatch, Spent, gas_spent
 from benchmarks.figures import percentile, total
 from benchmarks.node_processes import SETTLED, NodeProcess, run_nodes, wait_for
-from benchmarks.small_market import SmallMarket, pack_inputs
+from benchmarks.small_market import SmallMarket
 from benchmarks.throughput import run_bare
 
 BARE_JOBS = 10
@@ -72,7 +72,7 @@ class JobLoad:
 def measure_jobs(small: SmallMarket, folder: Path, *, jobs: int, nodes: int, workers: int) -> JobLoad:
     """Open jobs as quickly as one account can, and wait until the nodes have settled all of them."""
     folder.mkdir(parents=True)
-    inputs = pack_inputs(small.bundle, jobs, seed=nodes)
+    inputs = small.pack_inputs(jobs, seed=nodes)
     before = run_bare(small.bundle, inputs[:BARE_JOBS], folder).seconds
     with (
         small.undone(),

@@ -15,7 +15,7 @@ from pathlib import Path
 from eth_account.signers.local import LocalAccount
 
 from benchmarks.figures import read_metrics, total
-from benchmarks.small_market import FEE, PLENTY, SmallMarket, pack_inputs
+from benchmarks.small_market import FEE, PLENTY, SmallMarket
 from zkml.adapters.process.daemon import GuardedProcess
 from zkml.config.home import Home
 from zkml.core.job_machine import JobStatus
@@ -164,7 +164,7 @@ def _register(small: SmallMarket, account: LocalAccount) -> None:
 
 def warm_up(small: SmallMarket, nodes: list[NodeProcess]) -> None:
     """Give each node a job of its own: it measures the circuit and is paid for the first time."""
-    manager, inputs = small.market.manager, pack_inputs(small.bundle, len(nodes), seed=17)
+    manager, inputs = small.market.manager, small.pack_inputs(len(nodes), seed=17)
     jobs = [
         small.open_job(packed, prover=node.account.address)
         for node, packed in zip(nodes, inputs, strict=True)

@@ -9,7 +9,7 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
-from benchmarks import octet_growth, octet_phases
+from benchmarks import octet_batches, octet_growth, octet_phases
 from benchmarks.figures import show_table
 from benchmarks.machine import describe
 from benchmarks.octet_cases import cases
@@ -59,6 +59,7 @@ def read_options(arguments: Sequence[str]) -> argparse.Namespace:
     parser.add_argument("--examples", type=Path, help="folder of EZKL's example networks")
     parser.add_argument("--growth", type=int, default=20, metavar="K", help="up to 2^K rows; 0 leaves it out")
     parser.add_argument("--plot", type=Path, metavar="FILE", help="write the growth as SVG")
+    parser.add_argument("--batches", action="store_true", help="proofs of several inputs, and nothing else")
     return parser.parse_args(arguments)
 
 
@@ -66,6 +67,9 @@ def main(arguments: Sequence[str] = ()) -> None:
     """Measure the networks with both systems, OCTET's phases against the rates, and the growth."""
     options = read_options(arguments)
     CACHE.mkdir(parents=True, exist_ok=True)
+    if options.batches:
+        _show_batches(as_json=options.json)
+        return
     found = []
     for case in cases(CACHE, options.examples):
         skipped = options.skip_ezkl or (options.skip_ezkl_lenet and case.name == LENET)
@@ -89,6 +93,18 @@ def main(arguments: Sequence[str] = ()) -> None:
         print("", octet_growth.show(grown), sep="\n")
     if options.plot and grown:
         options.plot.write_text(octet_growth.plot(grown), encoding="utf-8")
+
+
+def _show_batches(*, as_json: bool) -> None:
+    """Measure proofs of several inputs and print them."""
+    batches = octet_batches.measure_batches(CACHE / "srs")
+    if as_json:
+        fields = [vars(item) for item in batches]
+        print(json.dumps({"machine": describe(), "batches": fields}))
+        return
+    print(describe())
+    print("processor time of one thread, the middle run")
+    print(octet_batches.show(batches))
 
 
 def as_json(

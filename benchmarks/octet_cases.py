@@ -1,4 +1,4 @@
-"""The four networks that both proof systems prove: a small CNN, two of EZKL's examples, and an MLP."""
+"""The networks that both proof systems prove: two small CNNs, two of EZKL's examples, and an MLP."""
 
 import itertools
 import json
@@ -12,6 +12,7 @@ from onnx import TensorProto, helper, numpy_helper
 
 MLP_SIZES = (64, 256, 256, 64, 10)
 SAMPLES = 64
+NET_A_DOMAIN = (-1.0, 127 / 128)
 
 
 @dataclass(frozen=True)
@@ -61,6 +62,33 @@ def demo_cnn(folder: Path) -> Case:
     return Case("demo CNN", path, _samples(64, 0, 1))
 
 
+def net_a(folder: Path) -> Case:
+    """Return net (a): two convolutions and a dense layer on an image of 28 x 28, one byte a pixel.
+
+    Pixels are -1 .. 127/128 in steps of 1/128, which fill the one signed byte that a packed input has for
+    each; `NET_A_DOMAIN` says so to the compiler. Source: octet.md 2.2 (shapes).
+    """
+    draw = np.random.default_rng(11)
+    weights = {
+        "w1": draw.normal(size=(4, 1, 5, 5)) / 5,
+        "b1": draw.normal(size=4) / 10,
+        "w2": draw.normal(size=(8, 4, 5, 5)) / 10,
+        "b2": draw.normal(size=8) / 10,
+        "w3": draw.normal(size=(10, 128)) / 11,
+        "b3": draw.normal(size=10) / 10,
+    }
+    nodes = [
+        convolution("input", "w1", "c1", bias="b1", kernel=5, stride=2),
+        helper.make_node("Relu", ["c1"], ["r1"]),
+        convolution("r1", "w2", "c2", bias="b2", kernel=5, stride=2),
+        helper.make_node("Relu", ["c2"], ["r2"]),
+        helper.make_node("Flatten", ["r2"], ["f"], axis=1),
+        helper.make_node("Gemm", ["f", "w3", "b3"], ["output"], transB=1),
+    ]
+    path = write_network(folder / "net-a.onnx", nodes, weights, (1, 1, 28, 28), (1, 10))
+    return Case("net (a)", path, _samples(784, *NET_A_DOMAIN))
+
+
 def mlp(folder: Path) -> Case:
     """Return a multilayer perceptron of 98,944 weights."""
     draw = np.random.default_rng(7)
@@ -91,12 +119,12 @@ def example(source: Path, folder: Path) -> Case:
 
 
 def convolution(
-    given: str, weights: str, made: str, *, kernel: int, stride: int = 1, pad: int = 0
+    given: str, weights: str, made: str, *, bias: str = "", kernel: int, stride: int = 1, pad: int = 0
 ) -> onnx.NodeProto:
     """Return a square convolution with every attribute written out, as EZKL wants it."""
     return helper.make_node(
         "Conv",
-        [given, weights],
+        [given, weights, bias] if bias else [given, weights],
         [made],
         kernel_shape=[kernel] * 2,
         strides=[stride] * 2,

@@ -144,7 +144,7 @@ def _second_sum_products(program: Program, contracts: Sequence[Contract]) -> int
     integers = {name for name in _columns_with_functional(program) if name in kept}
     integers |= {f"K{program.vk_tensor(table.values).column}" for table in program.tables}
     integers |= {"V"} if program.tables else set()
-    sources = {term.source for term in contracts if term.source.kind != "input"}
+    sources = {term.source for term in contracts}
     apart = {program.column_of(source) for source in sources}
     apart |= {f"K{program.vk_tensor(term.weight).column}" for term in contracts}
     functionals = sum(prod(program.vk_tensor(term.weight).dims) for term in contracts)
@@ -158,12 +158,9 @@ def _second_sum_products(program: Program, contracts: Sequence[Contract]) -> int
 
 
 def _columns_with_functional(program: Program) -> set[str]:
-    return {
-        program.column_of(term.source)
-        for relation in program.relations
-        for term in relation.terms
-        if isinstance(term, Linear) and term.source.kind != "input"
-    }
+    terms = [term for relation in program.relations for term in relation.terms]
+    found = {program.column_of(term.source) for term in terms if isinstance(term, Linear)}
+    return found | ({"Y"} if program.inputs else set())  # which holds the inputs' words
 
 
 def _row_tables(program: Program) -> int:

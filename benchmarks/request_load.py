@@ -14,7 +14,7 @@ import numpy as np
 from benchmarks.chain_watch import ChainWatch, gas_spent
 from benchmarks.figures import percentile
 from benchmarks.node_processes import NodeProcess, run_nodes, wait_for
-from benchmarks.small_market import FEE, SmallMarket, draw_inputs
+from benchmarks.small_market import FEE, SmallMarket
 from zkml.adapters.evm.rpc import Chain
 from zkml.client import Model, open_requester
 from zkml.config.home import Home
@@ -94,7 +94,7 @@ class Client:
 
 def measure_requests(small: SmallMarket, folder: Path, *, requests: int, clients: int) -> RequestLoad:
     """Ask a node so many requests, by clients that ask at once, and wait until all are settled."""
-    values = draw_inputs(requests + clients, seed=1000 + clients)
+    values = small.model.draw(requests + clients, seed=1000 + clients)
     with small.undone(), run_nodes(small, folder, 1, api=True) as [node]:
         wait_for_offer(node)
         asking = [

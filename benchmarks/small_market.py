@@ -1,20 +1,17 @@
-"""A chain of its own with one small model that real EZKL proves, and accounts with enough of everything."""
+"""A chain of its own with one small model and its real proofs, and accounts with enough of everything."""
 
 import contextlib
 import shutil
-import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
 from eth_account import Account
 from eth_account.signers.local import LocalAccount
 
-from benchmarks.verifiers import write_layer
+from benchmarks.traded_model import LAYER, TradedModel
 from circuits.bundle import Bundle
-from circuits.port import CompileRequest
-from circuits.srs import SrsStore
+from circuits.port import ProofSystem
 from circuits.systems import open_system
 from verifier_contracts.deploy import deploy_core
 from zkml.adapters.evm.anvil import Anvil
@@ -31,37 +28,6 @@ FEE = ONE_TOKEN
 PLENTY = 1_000_000 * ONE_TOKEN
 CLAIM_SECONDS = 3600
 JOB_SECONDS = 4 * 3600
-INPUTS, OUTPUTS = 4, 3
-CACHE = Path(tempfile.gettempdir()) / "zkml-benchmarks" / f"layer-{INPUTS}-{OUTPUTS}"
-
-
-def open_bundle() -> Bundle:
-    """Return the circuit, compiled once a machine: one linear layer and a ReLU."""
-    target = CACHE / "bundle"
-    if not target.exists():
-        CACHE.mkdir(parents=True, exist_ok=True)
-        open_system("ezkl").compile(
-            CompileRequest(
-                name="layer",
-                onnx=write_layer(CACHE / "model.onnx", INPUTS, OUTPUTS),
-                calibration=draw_inputs(8, seed=3),
-                target=target,
-                srs=SrsStore(CACHE / "srs"),
-                domain=(-1.0, 1.0),
-            )
-        )
-    return Bundle.open(target)
-
-
-def draw_inputs(count: int, *, seed: int) -> np.ndarray:
-    """Return inputs of the model, no two alike, the same for the same seed."""
-    return np.random.default_rng(seed).uniform(-1, 1, size=(count, INPUTS)).astype(np.float32)
-
-
-def pack_inputs(bundle: Bundle, count: int, *, seed: int) -> list[bytes]:
-    """Return inputs as a job carries them."""
-    system = open_system("ezkl")
-    return [system.quantize_input(bundle, row) for row in draw_inputs(count, seed=seed)]
 
 
 @dataclass(frozen=True)
@@ -74,6 +40,8 @@ class SmallMarket:
         bundle: the circuit.
         model_id: the published model.
         circuit_id: its circuit on chain.
+        model: what inputs it takes.
+        system: proves it.
         owner: has all the ether and mints tokens; opens the jobs.
     """
 
@@ -82,12 +50,19 @@ class SmallMarket:
     bundle: Bundle
     model_id: int
     circuit_id: bytes
+    model: TradedModel
+    system: ProofSystem
     owner: LocalAccount
 
     @property
     def chain(self) -> Chain:
         """The chain."""
         return self.market.chain
+
+    def pack_inputs(self, count: int, *, seed: int) -> list[bytes]:
+        """Return inputs as a job carries them."""
+        drawn = self.model.draw(count, seed=seed)
+        return [self.system.quantize_input(self.bundle, row) for row in drawn]
 
     def fund(self) -> LocalAccount:
         """Return a new account with ether and tokens."""
@@ -126,10 +101,12 @@ class SmallMarket:
 
 
 @contextlib.contextmanager
-def open_small_market(folder: Path) -> Iterator[SmallMarket]:
+def open_small_market(
+    folder: Path, model: TradedModel = LAYER, system_name: str = "ezkl"
+) -> Iterator[SmallMarket]:
     """Start a chain that ends with this process, deploy everything and publish the model."""
-    bundle, home = open_bundle(), Home(folder / "template")
-    shutil.copytree(bundle.path, home.bundles / "layer")
+    bundle, system, home = model.open_bundle(system_name), open_system(system_name), Home(folder / "template")
+    shutil.copytree(bundle.path, home.bundles / model.name)
     with Anvil.start(folder / "chain") as anvil, Chain(anvil.endpoint) as chain:
         owner = dev_account(chain.chain_id)
         deploy_core(chain, owner, folder=home.deployments)
@@ -140,9 +117,10 @@ def open_small_market(folder: Path) -> Iterator[SmallMarket]:
             market,
             owner,
             bundle,
-            open_system("ezkl"),
+            system,
             store=open_store(home),
             cache_dir=home.verifiers,
             scratch=folder / "scratch",
         )
-        yield SmallMarket(market, home, bundle, published.model_id, published.circuit.circuit_id, owner)
+        circuit_id = published.circuit.circuit_id
+        yield SmallMarket(market, home, bundle, published.model_id, circuit_id, model, system, owner)

@@ -1,5 +1,6 @@
 """A steady stream of jobs and requests for one node, until told to end."""
 
+import itertools
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -9,8 +10,8 @@ import numpy as np
 
 from benchmarks.node_processes import NodeProcess
 from benchmarks.request_load import Client, wait_for_offer
-from benchmarks.small_market import INPUTS, SmallMarket
-from circuits.systems import open_system
+from benchmarks.small_market import SmallMarket
+from benchmarks.traded_model import TradedModel
 from zkml.core.job_machine import JobStatus
 from zkml.errors import ServiceError
 
@@ -32,7 +33,7 @@ class SteadyWork:
         """Prepare it: a client opens its tab."""
         self.jobs = self.requests = self.troubles = 0
         self._small, self._node, self._every = small, node, every_seconds
-        self._system, self._inputs = open_system("ezkl"), _Inputs()
+        self._inputs = _Inputs(small.model)
         self._open: set[bytes] = set()
         wait_for_offer(node)
         self._client = Client(small, node, home, calls=MOST_CALLS)
@@ -70,7 +71,7 @@ class SteadyWork:
         manager = self._small.market.manager
         self._open = {job for job in self._open if manager.status(job) is not JobStatus.SETTLED}
         if len(self._open) < MOST_OPEN:
-            packed = self._system.quantize_input(self._small.bundle, next(self._inputs))
+            packed = self._small.system.quantize_input(self._small.bundle, next(self._inputs))
             self._open.add(self._small.open_job(packed))
             self.jobs += 1
 
@@ -85,9 +86,10 @@ class SteadyWork:
 class _Inputs(Iterator[np.ndarray]):
     """Inputs of the model without end, for several threads."""
 
-    def __init__(self) -> None:
-        self._draw, self._lock = np.random.default_rng(23), threading.Lock()
+    def __init__(self, model: TradedModel) -> None:
+        self._model, self._seeds, self._lock = model, itertools.count(23), threading.Lock()
 
     def __next__(self) -> np.ndarray:
         with self._lock:
-            return self._draw.uniform(-1, 1, size=INPUTS).astype(np.float32)
+            [drawn] = self._model.draw(1, seed=next(self._seeds))
+            return drawn

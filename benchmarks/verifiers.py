@@ -21,9 +21,10 @@ from verifier_contracts.shared_verifier import add_shared_circuit, deploy_shared
 from zkml.adapters.evm.anvil import Anvil
 from zkml.adapters.evm.rpc import Chain
 from zkml.adapters.keys.dev_keys import dev_account
+from zkml.circuit_verifiers import MadeGenerated, MadeShared, make_generated, make_shared
 from zkml.core.identifiers import VerifierClass
 from zkml.core.records import from_hex
-from zkml.publish.verifiers import MadeVerifier, make_verifier, terms_for
+from zkml.publish.verifiers import terms_for
 
 SHAPES = ((4, 3), (64, 10), (784, 10))
 """Inputs and outputs of the linear layers that are measured: 7, 74 and 794 instances."""
@@ -70,8 +71,8 @@ class Bench:
         self.chain = chain
         self.folder = folder
         self.account = dev_account(chain.chain_id)
-        deployment = deploy_core(chain, self.account, folder=folder)
-        self.router = VerifierRouter(chain, deployment.router.address)
+        self.deployment = deploy_core(chain, self.account, folder=folder)
+        self.router = VerifierRouter(chain, self.deployment.router.address)
 
     def gas_of(self, transaction: str | None) -> int:
         """Return what a transaction used."""
@@ -80,7 +81,7 @@ class Bench:
         assert receipt is not None
         return receipt.gas_used
 
-    def add_generated(self, bundle: Bundle, made: MadeVerifier) -> tuple[int, int]:
+    def add_generated(self, bundle: Bundle, made: MadeGenerated) -> tuple[int, int]:
         """Deploy verifier and adapter and add the circuit; return the gas with and without the verifier."""
         verifier = deploy_contract(self.chain, self.account, made.artifact)
         layout, weights = bundle.manifest.tensor_layout, bundle.manifest.weight_commitment
@@ -95,17 +96,19 @@ class Bench:
         rest = self.gas_of(adapter.transaction) + receipt.gas_used
         return self.gas_of(verifier.transaction) + rest, rest
 
-    def add_shared(self, bundle: Bundle, made: MadeVerifier) -> tuple[int, int, int]:
+    def add_shared(self, bundle: Bundle, made: MadeShared) -> tuple[int, int, int]:
         """Add the circuit twice, the second time with other weights; return the gas of once, first, next."""
         before = self.chain.height()
-        shared = deploy_shared_verifier(self.chain, self.account, made.artifact, folder=self.folder)
+        expected = made.expected
+        shared = deploy_shared_verifier(
+            self.chain, self.account, self.deployment, expected.system, made.inner, folder=self.folder
+        )
         once = self.spent_since(before)
-        assert made.expected.key is not None
-        terms = terms_for(bundle, made.expected, GAS_LIMIT, VerifierClass.LOCAL)
+        terms = terms_for(bundle, expected, GAS_LIMIT, VerifierClass.LOCAL)
         spent = []
         for weights in (terms.weight_commitment, b"\x01" * 32):
             changed = replace(terms, weight_commitment=weights)
-            _, receipt = add_shared_circuit(self.account, self.router, shared, made.expected.key, changed)
+            _, receipt = add_shared_circuit(self.account, self.router, shared, expected.key, changed)
             assert receipt is not None
             spent.append(receipt.gas_used)
         return once, spent[0], spent[1]
@@ -121,8 +124,8 @@ class Bench:
 
 def measure(bench: Bench, system: ProofSystem, bundle: Bundle) -> Costs:
     """Add a circuit in both ways and verify one real proof with both verifiers."""
-    generated = make_verifier(bundle, "generated", cache_dir=bench.folder)
-    shared = make_verifier(bundle, "shared", cache_dir=bench.folder)
+    generated = make_generated(bundle, cache_dir=bench.folder)
+    shared = make_shared(bundle, cache_dir=bench.folder)
     proof = prove_sample(bundle, system, scratch=bench.folder)
     claim = {
         "packed_input": from_hex(proof.input),

@@ -120,6 +120,10 @@ class ProofSystem(Protocol):
     def version(self) -> str:
         """The exact version that manifests carry."""
 
+    @property
+    def binds_context(self) -> bool:
+        """Whether proofs are bound to 32 bytes besides input and output; else a context changes nothing."""
+
     def compile(self, request: CompileRequest, *, progress: Progress = silent) -> Bundle:
         """Compile a model into a bundle whose proofs were seen to verify.
 
@@ -194,8 +198,8 @@ class ProofSystem(Protocol):
             bundle: opened with all roles.
             witness: of the same bundle.
             progress: hears of the stage.
-            context: 32 bytes, such as a job, that the proof is bound to by a system that can; the proof file
-                says whether it is.
+            context: 32 bytes, such as a job's, that the proof is bound to where the system binds any; the
+                proof file carries them then.
 
         Raises:
             WitnessError: the witness is corrupt or would make the system hang.

@@ -1,8 +1,25 @@
-"""Whether a proof file is of a bundle's circuit and key at all: the first thing every system checks."""
+"""What a proof is bound to: a circuit and its key always, a context where the system binds one."""
 
 from zkml.core.manifest import BundleManifest
-from zkml.core.records import ProofFile
-from zkml.errors import BindingError, VerifierMismatchError
+from zkml.core.records import ProofFile, to_hex
+from zkml.errors import BindingError, CircuitError, VerifierMismatchError
+
+_BINDS_CONTEXT = {"ezkl": False, "octet": True}
+"""By system: EZKL's proofs are about their input and output alone."""
+
+
+def binds_context(system: str) -> bool:
+    """Say whether the proofs of a system are bound to 32 bytes besides their input and output.
+
+    Raises:
+        CircuitError: this version does not know the system.
+    """
+    try:
+        return _BINDS_CONTEXT[system]
+    except KeyError as error:
+        raise CircuitError(
+            f"expected a known proof system, found {system}", hint="a newer zkml may know it"
+        ) from error
 
 
 def check_binding(manifest: BundleManifest, proof: ProofFile) -> None:
@@ -23,3 +40,20 @@ def check_binding(manifest: BundleManifest, proof: ProofFile) -> None:
         )
     if proof.circuit != manifest.circuit:
         raise BindingError(f"expected a proof of circuit {manifest.circuit}, found {proof.circuit}")
+
+
+def check_context(proof: ProofFile, context: bytes) -> None:
+    """Check that a proof says that it is bound to what it has to be bound to.
+
+    Args:
+        proof: of a system that binds contexts.
+        context: 32 bytes, as whoever verifies derives them.
+
+    Raises:
+        BindingError: it is bound to something else: made for another job, payee or chain.
+    """
+    if proof.context != to_hex(context):
+        raise BindingError(
+            f"expected a proof bound to the context {to_hex(context)}, found {proof.context}",
+            hint="the proof was made for something else, such as another job, payee or chain",
+        )

@@ -6,7 +6,7 @@ from circuits.bundle import Bundle
 from circuits.port import ProofSystem
 from circuits.single_proof import prove_input
 from zkml.core.progress import Progress, labelled, silent
-from zkml.core.records import ProofFile
+from zkml.core.records import NO_CONTEXT, ProofFile, from_hex
 from zkml.core.tensors import expand_input
 
 _SEED = bytes(32)
@@ -36,5 +36,6 @@ def prove_sample(
         system,
         sample_input(bundle),
         scratch / "sample.json",
+        context=from_hex(NO_CONTEXT),
         progress=labelled(progress, lambda: "sample"),
     )

@@ -12,6 +12,14 @@ NAMES = ("ezkl", "octet")
 """The proof systems this version knows."""
 
 
+def proof_systems() -> tuple[str, ...]:
+    """Return what manifests call the proof systems of this version in full, curve and version included."""
+    from circuits.ezkl.workshop import PROOF_SYSTEM as EZKL  # noqa: PLC0415 it brings EZKL's tools
+    from circuits.octet.version import PROOF_SYSTEM as OCTET  # noqa: PLC0415 as its neighbour
+
+    return EZKL, OCTET
+
+
 def open_system(
     name: str,
     *,

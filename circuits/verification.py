@@ -3,23 +3,30 @@
 from circuits.bundle import Bundle
 from zkml.adapters.process.child import Limits
 from zkml.core.progress import Progress, silent
-from zkml.core.records import ProofFile
+from zkml.core.records import NO_CONTEXT, ProofFile, from_hex
 from zkml.errors import BindingError, CircuitError
 
 
 def verify_proof(
-    bundle: Bundle, proof: ProofFile, *, limits: Limits | None = None, progress: Progress = silent
+    bundle: Bundle,
+    proof: ProofFile,
+    *,
+    context: bytes = from_hex(NO_CONTEXT),
+    limits: Limits | None = None,
+    progress: Progress = silent,
 ) -> None:
-    """Verify that `proof` is one of this circuit, for exactly its own input, output and context.
+    """Verify that a proof is one of this circuit, for its own input and output and the given context.
 
     Args:
         bundle: opened with `circuits.bundle.VERIFYING_ROLES` at least.
         proof: from anybody.
+        context: 32 bytes that it has to be bound to where its system binds any, e.g. a job's; derive them,
+            never take them from the proof. Zeros: to nothing.
         limits: memory and time of the child process, where the system needs one; a default when None.
         progress: hears of the stage `kernels` where a system builds its verifier first.
 
     Raises:
-        BindingError: the proof is of another circuit or system.
+        BindingError: the proof is of another circuit or system, or bound to something else.
         VerifierMismatchError: it names another verifying key.
         InstanceMismatchError: its tensors do not fit the circuit's layout or domain.
         ProofRejectedError: it does not hold.
@@ -39,7 +46,7 @@ def verify_proof(
     elif bundle.manifest.system == "octet":
         from circuits.octet import verify as octet  # noqa: PLC0415
 
-        octet.verify_proof_file(bundle, proof, progress=progress)
+        octet.verify_proof_file(bundle, proof, context=context, progress=progress)
     else:
         raise CircuitError(
             f"expected a known proof system, found {bundle.manifest.system}",

@@ -252,6 +252,15 @@ class JobManagerBinding:
         """Return what a proof for `payee` is bound to, 32 bytes; asks nobody."""
         return market_identifiers.context_of(self.chain.chain_id, self.address, job_id, payee)
 
+    def batch_context_of(self, job_ids: Sequence[bytes], payee: str) -> bytes:
+        """Return what one proof of several jobs for `payee` is bound to, 32 bytes; asks nobody.
+
+        Args:
+            job_ids: the jobs, in the order of their inputs.
+            payee: who settles them.
+        """
+        return market_identifiers.batch_context([self.context_of(job, payee) for job in job_ids])
+
     def is_named(self, job_id: bytes, prover: str) -> bool:
         """Say whether an account may claim a job as far as its named provers go."""
         return bool(self.contract.call("isNamed", job_id, prover))

@@ -187,12 +187,12 @@ def _measured_runs(circuit: BundleCircuit) -> int:
 def _gas_of(circuit: BundleCircuit, progress: Progress) -> tuple[int | None, str]:
     """Return the gas of a job; proves a sample where nobody measured the verifier yet."""
     try:
-        verify_gas = circuit.least_gas_limit(circuit.verifying_key_digest, progress=progress)
+        verify_gas = circuit.least_gas_limit(circuit.usual_key_digest(), progress=progress)
     except ProvingError:
         raise
     except (ToolchainError, CircuitError) as error:
         return None, f"gas unknown: {error.message}"
-    return gas_of_job(circuit.layout, verify_gas), ""
+    return gas_of_job(circuit.layout, verify_gas, circuit.proof_bytes), ""
 
 
 def _figures(

@@ -124,6 +124,10 @@ class ChainMarket:
                 return FoundMove(found.where.transaction, found.where.block)
         return None
 
+    def context_of(self, job_id: bytes) -> bytes:
+        """Return what a proof of a job that pays this prover is bound to; asks no chain."""
+        return self._manager.context_of(job_id, self.account)
+
     def collateral_terms(self) -> CollateralTerms:
         """Return what this deployment asks of claims; it never changes, and is asked for once."""
         if self._terms is None:

@@ -7,23 +7,26 @@ from pathlib import Path
 from circuits.bundle import Bundle
 from circuits.measurements import Measured
 from circuits.port import ProofSystem
+from circuits.portable_proof import portable_proof
 from circuits.sample import sample_input
 from circuits.verification import verify_proof
-from circuits.verifier_source import shared_key, shared_verifier_source, verifier_source
+from circuits.verifier_source import VerifierChoice, choose_verifier
 from prover_nodes.observer import Observer, SilentObserver
 from prover_nodes.workers.local import LocalWorker
 from prover_nodes.workers.port import Proved, Worker
-from verifier_contracts.codegen import compile_shared_verifier, compile_verifier
 from verifier_contracts.expected_verifier import ExpectedVerifier
 from verifier_contracts.gas_limit import least_gas_limit, measured_gas_limit
-from verifier_contracts.shared_key import SharedKey
 from zkml.adapters.process.child import Limits
+from zkml.circuit_verifiers import make_shared_key, make_verifier
 from zkml.core.digests import Digest, digest_bytes
 from zkml.core.identifiers import proof_system_id
 from zkml.core.progress import Progress, labelled
-from zkml.core.records import ProofFile, to_hex
+from zkml.core.records import NO_CONTEXT, ProofFile, from_hex
 from zkml.core.tensors import InputDomain, TensorLayout
 from zkml.errors import CircuitError, InstanceMismatchError, ToolchainError
+
+_UNBOUND = from_hex(NO_CONTEXT)
+"""The context of a sample, which nobody is paid for."""
 
 
 class BundleCircuit:
@@ -58,11 +61,12 @@ class BundleCircuit:
         self._worker: Worker = worker or LocalWorker(bundle, system, work)
         self._making = threading.RLock()
         self._expected: dict[bytes, ExpectedVerifier] = {}
-        self._shared_key: SharedKey | None = None
+        self._shared_key_digest: bytes | None = None
         self._tried_shared_key = False
         self.name = bundle.manifest.name
         self.verifying_key_digest = digest_bytes(bundle.manifest.verifying_key)
         self.batch = bundle.manifest.batch
+        self.proof_bytes = bundle.manifest.proof_bytes
         self.layout: TensorLayout = bundle.manifest.tensor_layout
         self.domain: InputDomain = bundle.manifest.input_domain
         self.proof_system_id = proof_system_id(bundle.manifest.proof_system)
@@ -75,8 +79,18 @@ class BundleCircuit:
             if not self._tried_shared_key:
                 self._tried_shared_key = True
                 with contextlib.suppress(CircuitError, ToolchainError):
-                    self._shared_key = SharedKey.parse(shared_key(self._bundle))
-        return None if self._shared_key is None else self._shared_key.digest
+                    self._shared_key_digest = make_shared_key(self._bundle).digest
+        return self._shared_key_digest
+
+    def usual_key_digest(self) -> bytes:
+        """Return the digest of the key that the usual verifier of the circuit's system takes.
+
+        Raises:
+            CircuitError, ToolchainError: it cannot be made here.
+        """
+        if choose_verifier(self._bundle.manifest, None) == "generated":
+            return self.verifying_key_digest
+        return make_shared_key(self._bundle).digest
 
     def expected_verifier(self, key_digest: bytes) -> ExpectedVerifier:
         """Return what the verifier has to be; generated once a process, compiled once a machine."""
@@ -111,8 +125,8 @@ class BundleCircuit:
         """
         packed = sample_input(self._bundle)
         computed = self._worker.witness(packed, progress=progress)
-        made = self.prove_any(packed, progress=progress)
-        self.verify(packed, computed.output, made.proof)
+        made = self.prove_any(packed, context=_UNBOUND, progress=progress)
+        self.verify(packed, computed.output, made.proof, context=_UNBOUND)
         return made
 
     def expected_prove_seconds(self) -> float | None:
@@ -135,58 +149,40 @@ class BundleCircuit:
         made = self._worker.witness(packed_input, progress=progress)
         return made.output, made.seconds
 
-    def prove(self, packed_input: bytes, packed_output: bytes, *, progress: Progress) -> tuple[bytes, float]:
+    def prove(
+        self, packed_input: bytes, packed_output: bytes, *, context: bytes, progress: Progress
+    ) -> tuple[bytes, float]:
         """Prove that the circuit maps this input to this output; see `Worker.prove`."""
-        made = self.prove_any(packed_input, progress=progress)
+        made = self.prove_any(packed_input, context=context, progress=progress)
         if made.output != packed_output:
             # The chain would refuse it, at our cost.
             raise InstanceMismatchError("expected a proof of the witnessed input and output, found another")
         return made.proof, made.seconds
 
-    def prove_any(self, packed_input: bytes, *, progress: Progress) -> Proved:
+    def prove_any(self, packed_input: bytes, *, context: bytes, progress: Progress) -> Proved:
         """Prove whatever the circuit makes of an input, and tell the observer; raises as `Worker.prove`."""
-        made = self._worker.prove(packed_input, progress=progress)
+        made = self._worker.prove(packed_input, context=context, progress=progress)
         self._observer.proof_made(
             self.label, device=made.device, seconds=made.seconds, peak_bytes=made.peak_bytes
         )
         return made
 
-    def verify(self, packed_input: bytes, packed_output: bytes, proof: bytes) -> None:
+    def verify(self, packed_input: bytes, packed_output: bytes, proof: bytes, *, context: bytes) -> None:
         """Check a proof with the circuit's own verifier; see `circuits.verification`."""
-        verify_proof(self._bundle, self._portable(packed_input, packed_output, proof), limits=self._limits)
+        manifest = self._bundle.manifest
+        portable = portable_proof(manifest, packed_input, packed_output, proof, context=context)
+        verify_proof(self._bundle, portable, context=context, limits=self._limits)
 
     def close(self) -> None:
         """End what is under way; doing it again changes nothing."""
         self._worker.close()
 
-    def _portable(self, packed_input: bytes, packed_output: bytes, proof: bytes) -> ProofFile:
-        manifest = self._bundle.manifest
-        return ProofFile(
-            system=manifest.system,
-            system_version=manifest.system_version,
-            circuit=manifest.circuit,
-            verifying_key=manifest.verifying_key,
-            input=to_hex(packed_input),
-            output=to_hex(packed_output),
-            proof=to_hex(proof),
-        )
-
     def _prove_sample(self, progress: Progress) -> ProofFile:
         packed = sample_input(self._bundle)
-        made = self.prove_any(packed, progress=labelled(progress, lambda: "sample"))
-        return self._portable(packed, made.output, made.proof)
+        made = self.prove_any(packed, context=_UNBOUND, progress=labelled(progress, lambda: "sample"))
+        return portable_proof(self._bundle.manifest, packed, made.output, made.proof, context=_UNBOUND)
 
     def _make_verifier(self, key_digest: bytes) -> ExpectedVerifier:
-        if key_digest == self.verifying_key_digest:
-            source, key = verifier_source(self._bundle), None
-            code = compile_verifier(source, cache_dir=self._verifiers).runtime_code
-        else:
-            source, key = shared_verifier_source(self._bundle), SharedKey.parse(shared_key(self._bundle))
-            code = compile_shared_verifier(source, cache_dir=self._verifiers).runtime_code
-        return ExpectedVerifier(
-            code=code,
-            layout=self.layout,
-            weight_commitment=self._bundle.manifest.weight_commitment,
-            key_digest=self.verifying_key_digest if key is None else key.digest,
-            key=key,
-        )
+        is_generated = key_digest == self.verifying_key_digest
+        choice: VerifierChoice = "generated" if is_generated else "shared"
+        return make_verifier(self._bundle, choice, cache_dir=self._verifiers).expected

@@ -158,7 +158,8 @@ class Judge:
 
     def _costs(self, spec: CircuitSpec, circuit: Circuit, *, is_takeover: bool) -> Costs:
         price = self._gas_price_wei() if self.policy.units_per_ether else 0
-        gas = gas_of_job(spec.layout, self._verify_gas(spec, circuit), is_takeover=is_takeover)
+        verify_gas = self._verify_gas(spec, circuit)
+        gas = gas_of_job(spec.layout, verify_gas, circuit.proof_bytes, is_takeover=is_takeover)
         seconds = self.admission.predicted_seconds(circuit)
         return costs_of(self.policy, gas=gas, gas_price_wei=price, seconds=seconds)
 

@@ -125,6 +125,7 @@ class Pipeline:
 
     def _prove(self, claimed: Claimed) -> Proved:
         case, circuit, witness, claim = claimed.case, claimed.circuit, claimed.witness, claimed.claim
+        context = self.market.context_of(from_hex(case.request.job_id))
         with self.judge.admission.slots.make(claimed.promise):
             try:
                 proof = self._filing.filed(
@@ -132,7 +133,9 @@ class Pipeline:
                     circuit,
                     Stage.PROVE,
                     ProofRecord,
-                    lambda: prove_claim(claim, witness, circuit, progress=self._filing.progress),
+                    lambda: prove_claim(
+                        claim, witness, circuit, context=context, progress=self._filing.progress
+                    ),
                 )
             except (ProverLimitError, BackendError):
                 # Most likely it had too little memory beside the others.

@@ -206,6 +206,9 @@ class Market(Protocol):
     def settlement_of(self, job_id: bytes) -> FoundMove | None:
         """Return this prover's settlement of a job, or None."""
 
+    def context_of(self, job_id: bytes) -> bytes:
+        """Return what a proof of a job that pays this prover is bound to, 32 bytes; asks no chain."""
+
     def collateral_terms(self) -> CollateralTerms:
         """Return what this deployment asks of claims."""
 
@@ -247,6 +250,10 @@ class Circuit(Protocol):
     @property
     def batch(self) -> int:
         """How many inputs one proof is about."""
+
+    @property
+    def proof_bytes(self) -> int:
+        """How long every proof is."""
 
     @property
     def verifying_key_digest(self) -> bytes:
@@ -304,8 +311,17 @@ class Circuit(Protocol):
             LayoutError, WitnessError: the input cannot be proved.
         """
 
-    def prove(self, packed_input: bytes, packed_output: bytes, *, progress: Progress) -> tuple[bytes, float]:
+    def prove(
+        self, packed_input: bytes, packed_output: bytes, *, context: bytes, progress: Progress
+    ) -> tuple[bytes, float]:
         """Prove that the circuit maps this input to this output.
+
+        Args:
+            packed_input: as on chain.
+            packed_output: as witnessed.
+            context: 32 bytes that the proof is bound to where its system binds any: what the settlement's
+                contract will verify it with.
+            progress: hears of the stages.
 
         Returns:
             The proof and the seconds it took.
@@ -315,11 +331,11 @@ class Circuit(Protocol):
             InstanceMismatchError: the proof is of another output.
         """
 
-    def verify(self, packed_input: bytes, packed_output: bytes, proof: bytes) -> None:
+    def verify(self, packed_input: bytes, packed_output: bytes, proof: bytes, *, context: bytes) -> None:
         """Check a proof with the circuit's own verifier.
 
         Raises:
-            VerificationError: it does not hold.
+            VerificationError: it does not hold, or is bound to another context.
         """
 
 

@@ -11,8 +11,8 @@ SETTLE_GAS = 100_000
 """What a settlement uses beside verification and calldata, between accounts that were paid before."""
 TAKEOVER_GAS = 55_000
 """What a settlement uses more when it forfeits the collateral of the claimer before."""
-PROOF_CALLDATA_GAS = 49_000
-"""A proof of three thousand bytes, most of them at 16 gas."""
+BYTE_CALLDATA_GAS = 16
+"""Of a proof, in which a zero byte is rare."""
 ELEMENT_CALLDATA_GAS = 20
 WEI_PER_ETHER = 10**18
 LOOK_AGAIN_SECONDS = 60
@@ -41,16 +41,28 @@ class Costs:
         return self.gas_amount + self.work_amount
 
 
-def gas_of_job(layout: TensorLayout, verify_gas: int, *, is_takeover: bool = False) -> int:
+def gas_of_settlement(layout: TensorLayout, verify_gas: int, proof_bytes: int) -> int:
+    """Estimate the gas of settling one job or signed request.
+
+    Args:
+        layout: of the circuit's public tensors.
+        verify_gas: of one verification.
+        proof_bytes: length of a proof.
+    """
+    elements = layout.input_count + layout.output_count
+    return SETTLE_GAS + proof_bytes * BYTE_CALLDATA_GAS + verify_gas + elements * ELEMENT_CALLDATA_GAS
+
+
+def gas_of_job(layout: TensorLayout, verify_gas: int, proof_bytes: int, *, is_takeover: bool = False) -> int:
     """Estimate the gas of claiming and settling a job.
 
     Args:
         layout: of the circuit's public tensors.
         verify_gas: of one verification.
+        proof_bytes: length of a proof.
         is_takeover: whether a late claim would be taken over.
     """
-    elements = layout.input_count + layout.output_count
-    settle = SETTLE_GAS + PROOF_CALLDATA_GAS + verify_gas + elements * ELEMENT_CALLDATA_GAS
+    settle = gas_of_settlement(layout, verify_gas, proof_bytes)
     return settle + (RECLAIM_GAS + TAKEOVER_GAS if is_takeover else CLAIM_GAS)
 
 

@@ -63,8 +63,9 @@ def _look(about: str, look: Callable[[], str]) -> Finding:
 
 
 def _bundle(path: Path) -> str:
-    manifest = Bundle.open(path).manifest
-    check_chain_verifier(manifest)
+    bundle = Bundle.open(path)
+    check_chain_verifier(bundle)
+    manifest = bundle.manifest
     return f"{manifest.name}, {manifest.system} {manifest.system_version}"
 
 

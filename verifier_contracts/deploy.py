@@ -52,6 +52,7 @@ DEPLOYMENT_ORDER = (
     ("calendar", "BusinessCalendar"),
     ("pools", "UniswapV2Factory"),
     ("share_tokens", "ModelTokenFactory"),
+    ("verifiers", "OctetSharedVerifierFactory"),
     ("registry", "ModelRegistry"),
     ("lineage", "LineageRegistry"),
     ("inference", "InferenceVerifier"),
@@ -62,7 +63,7 @@ DEPLOYMENT_ORDER = (
 )
 """Fields of `Deployment` and their contracts; token, accounts, did_registry and pools may be given."""
 
-_LINKED = tuple(name for name, _ in DEPLOYMENT_ORDER[10:])
+_LINKED = tuple(name for name, _ in DEPLOYMENT_ORDER[11:])
 """Contracts that name one another, deployed in consecutive transactions."""
 
 HOLIDAY_YEARS = 5

@@ -61,14 +61,16 @@ class PinnedCircuit:
     Attributes:
         circuit_id: 32 bytes.
         spec: what it is pinned to.
-        verifier: address of the generated verifier, or of the shared one.
+        verifier: address of the code that decides: of the generated verifier, or of the shared one.
         is_new: False when it was on the chain before.
+        inner: the same where the adapter calls it as a contract of its own; None where they are clones of it.
     """
 
     circuit_id: bytes
     spec: CircuitSpec
     verifier: str
     is_new: bool
+    inner: str | None
 
 
 def deploy_verifier(
@@ -100,7 +102,7 @@ def deploy_verifier(
     for circuit_id, spec in router.find_by_key(terms.verifying_key_digest, from_block=from_block):
         address = _generated_behind(chain, spec, verifier)
         if address is not None and spec == terms.spec(spec.adapter, spec.adapter_code_hash):
-            return PinnedCircuit(circuit_id, spec, address, is_new=False)
+            return PinnedCircuit(circuit_id, spec, address, is_new=False, inner=address)
         # Other weights of the same architecture, or another gas limit: the verifier serves both.
         known = known or address
     generated = known or deploy_contract(chain, account, verifier).address
@@ -112,7 +114,7 @@ def deploy_verifier(
     )
     spec = terms.spec(adapter.address, from_hex(adapter.code_hash))
     circuit_id, _ = router.add(account, spec)
-    return PinnedCircuit(circuit_id, spec, generated, is_new=True)
+    return PinnedCircuit(circuit_id, spec, generated, is_new=True, inner=generated)
 
 
 def _generated_behind(chain: Chain, spec: CircuitSpec, verifier: ContractArtifact) -> str | None:

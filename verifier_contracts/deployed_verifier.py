@@ -10,10 +10,10 @@ from typing import Literal
 
 from eth_utils.address import to_checksum_address
 
-from verifier_contracts.artifacts import load_artifact
+from verifier_contracts.artifacts import ContractArtifact, load_artifact
 from verifier_contracts.local_evm import LocalEvm
 from verifier_contracts.shared_adapter import SharedAdapter
-from verifier_contracts.shared_key import SharedKey
+from verifier_contracts.shared_systems import SHARED_SYSTEMS, SharedSystem
 from zkml.adapters.evm.abi import encode_call, function
 from zkml.adapters.evm.reverts import RevertDecoder
 from zkml.core.digests import keccak256
@@ -32,12 +32,14 @@ class DeployedVerifier:
 
     Attributes:
         spec: the circuit, whose id the caller has re-derived.
-        kind: `generated` for a verifier of this circuit alone, `shared` for the reusable one with the
+        kind: `generated` for a verifier of this circuit alone, `shared` for one of all circuits with the
             circuit's key, each with the adapter of this version of zkml; `other` for anything else.
         adapter_code: code of the adapter.
-        inner_code_hash: keccak256 of the code of EZKL's verifier; None where the adapter has none.
-        inner_address: where that is, checksummed; None where the adapter has none.
+        inner_code_hash: keccak256 of the code of the verifier that the adapter calls; None where it verifies
+            by itself.
+        inner_address: where that is, checksummed; None where the adapter calls none.
         shared: what the shared adapter pins; None for the other kinds.
+        system: whose shared verifier it is; None for the other kinds.
     """
 
     def __init__(self, spec: CircuitSpec, code_of: CodeOf, *, chain_id: int) -> None:
@@ -53,20 +55,29 @@ class DeployedVerifier:
             RpcError: from `code_of`.
         """
         self.spec = spec
-        abis = [load_artifact(name).abi for name in ("EzklVerifier", "EzklSharedVerifier")]
+        abis = [load_artifact("EzklVerifier").abi, *(system.code.abi for system in SHARED_SYSTEMS)]
         self._evm = LocalEvm(chain_id=chain_id, reverts=RevertDecoder(abis))
         self.adapter_code = _pinned(spec.adapter, spec.adapter_code_hash, code_of, "adapter")
         self._evm.place(spec.adapter, self.adapter_code)
         self.inner_address: str | None = None
-        self.shared = self._shared_adapter(code_of)
+        self.shared: SharedAdapter | None
+        self.system: SharedSystem | None
+        self.shared, self.system = self._shared_adapter(code_of)
         self.kind: VerifierKind = "other"
         if self.shared is not None:
             self.kind = "shared"
-        elif _is_ours("EzklVerifier", self.adapter_code):
+        elif _is_code_of(load_artifact("EzklVerifier"), self.adapter_code):
             self.kind = "generated"
         self.inner_code_hash = self._place_inner(code_of)
         if self.shared is not None:
             self._place_key(self.shared, code_of)
+
+    @property
+    def verifier_address(self) -> str | None:
+        """Where the code is that decides: what the adapter calls, or else delegates to; None if unknown."""
+        if self.inner_address is None and self.shared is not None:
+            return self.shared.implementation
+        return self.inner_address
 
     @property
     def is_shipped_adapter(self) -> bool:
@@ -111,20 +122,23 @@ class DeployedVerifier:
             )
         return result.gas_used
 
-    def _shared_adapter(self, code_of: CodeOf) -> SharedAdapter | None:
-        """Return what a clone of our shared adapter pins, having placed the code that it runs."""
+    def _shared_adapter(self, code_of: CodeOf) -> tuple[SharedAdapter, SharedSystem] | tuple[None, None]:
+        """Return what a clone of a shared adapter of ours pins, having placed the code that it runs."""
         found = SharedAdapter.parse(self.adapter_code)
         if found is None:
-            return None
+            return None, None
         implementation = code_of(found.implementation)
         # Behind a clone of anything else there is no code that we know to look for.
         self._evm.place(found.implementation, implementation)
-        return found if _is_ours("EzklSharedVerifier", implementation) else None
+        for system in SHARED_SYSTEMS:
+            if _is_code_of(system.code, implementation):
+                return found, system
+        return None, None
 
     def _place_inner(self, code_of: CodeOf) -> bytes | None:
-        """Place EZKL's verifier, whose address and code hash are constants in our adapter's code."""
+        """Place the verifier that an adapter calls, if its own code has the address and hash of one."""
         address, code_hash = self._constant("verifier"), self._constant("verifierCodeHash")
-        # An adapter of another proof system may verify by itself; then there is nothing to place.
+        # An adapter may verify by itself; then there is nothing to place.
         if address is None or code_hash is None:
             return None
         inner = str(to_checksum_address(address[12:]))
@@ -134,11 +148,11 @@ class DeployedVerifier:
 
     def _place_key(self, shared: SharedAdapter, code_of: CodeOf) -> None:
         """Place the stored key, and register it as the chain's own verifier has it registered."""
-        key, stored = shared.read_key(code_of)
+        words, stored = shared.read_key(code_of)
         for address, code in stored.items():
             self._evm.place(address, code)
         if self.inner_address is not None:
-            self._evm.transact(self.inner_address, _registration(key))
+            self._evm.transact(self.inner_address, _registration(words))
 
     def _constant(self, name: str) -> bytes | None:
         entry = function(load_artifact("EzklVerifier").abi, name)
@@ -149,13 +163,13 @@ class DeployedVerifier:
         return data if len(data) == 32 else None
 
 
-def _registration(key: SharedKey) -> bytes:
-    return encode_call(function(load_artifact("IHalo2ReusableVerifier").abi, "registerVka"), (key.words,))
+def _registration(words: tuple[bytes, ...]) -> bytes:
+    return encode_call(function(load_artifact("IHalo2ReusableVerifier").abi, "registerVka"), (words,))
 
 
-def _is_ours(name: str, code: bytes) -> bool:
+def _is_code_of(contract: ContractArtifact, code: bytes) -> bool:
     try:
-        load_artifact(name).verify_code(code, where=name)
+        contract.verify_code(code, where=contract.name)
     except VerifierMismatchError:
         return False
     return True

@@ -20,6 +20,7 @@ ARTIFACTS = {
     "account_implementation": "ERC6551Account",
     "calendar": "BusinessCalendar",
     "share_tokens": "ModelTokenFactory",
+    "verifiers": "OctetSharedVerifierFactory",
     "registry": "ModelRegistry",
     "lineage": "LineageRegistry",
     "inference": "InferenceVerifier",

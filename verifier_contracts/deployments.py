@@ -66,6 +66,7 @@ class Deployment(Record):
         calendar: BusinessCalendar.
         pools: the factory of Uniswap v2.
         share_tokens: ModelTokenFactory.
+        verifiers: the factory of the shared verifier that needs no generated source.
         registry: ModelRegistry.
         lineage: LineageRegistry.
         inference: InferenceVerifier.
@@ -78,7 +79,7 @@ class Deployment(Record):
         offering_rules: what the offerings were.
     """
 
-    tag: ClassVar[str] = "zkml.deployment/3"
+    tag: ClassVar[str] = "zkml.deployment/4"
 
     chain_id: int
     genesis_hash: Hex32
@@ -96,6 +97,7 @@ class Deployment(Record):
     calendar: DeployedContract
     pools: DeployedContract
     share_tokens: DeployedContract
+    verifiers: DeployedContract
     registry: DeployedContract
     lineage: DeployedContract
     inference: DeployedContract

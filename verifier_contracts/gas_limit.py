@@ -26,8 +26,7 @@ def measured_gas_limit(verifier: ExpectedVerifier, prove: Callable[[], ProofFile
         ProofRejectedError: the verifier refuses a true proof of this circuit.
         StorageError: the cache cannot be written.
     """
-    path = cache_dir / f"{verifier.identity.hex()}.gas.json"
-    cached = _read(path)
+    cached = remembered_gas_limit(verifier, cache_dir=cache_dir)
     if cached is not None:
         return cached
     sample = prove()
@@ -36,7 +35,7 @@ def measured_gas_limit(verifier: ExpectedVerifier, prove: Callable[[], ProofFile
         packed_output=from_hex(sample.output),
         proof=from_hex(sample.proof),
     )
-    write_atomically(path, json.dumps({"gas_limit": gas.recommended_limit}).encode())
+    write_atomically(_path(verifier, cache_dir), json.dumps({"gas_limit": gas.recommended_limit}).encode())
     return gas.recommended_limit
 
 
@@ -48,9 +47,15 @@ def least_gas_limit(measured: int) -> int:
     return measured * 21 // 25
 
 
-def _read(path: Path) -> int | None:
+def remembered_gas_limit(verifier: ExpectedVerifier, *, cache_dir: Path) -> int | None:
+    """Return the gas limit that was measured here before, or None where none was."""
+    path = _path(verifier, cache_dir)
     try:
         found = parse_object(path.read_bytes(), where=str(path)).get("gas_limit")
     except (OSError, FormatError):
         return None
     return found if isinstance(found, int) and 0 < found <= MAX_GAS_LIMIT else None
+
+
+def _path(verifier: ExpectedVerifier, cache_dir: Path) -> Path:
+    return cache_dir / f"{verifier.identity.hex()}.gas.json"

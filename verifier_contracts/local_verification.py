@@ -1,4 +1,4 @@
-"""Verify an EZKL proof with the very code that the chain runs, in this process.
+"""Verify a proof with the very code that the chain runs, in this process.
 
 A generated verifier is run twice: alone, with instances built here, and through our adapter, which builds
 them itself. Two ways to the same verdict, so a fault in one of them shows.
@@ -11,6 +11,7 @@ from eth_utils.address import to_canonical_address
 from verifier_contracts.artifacts import load_artifact
 from verifier_contracts.local_evm import CALL_GAS_LIMIT, LocalEvm
 from verifier_contracts.shared_key import SharedKey
+from verifier_contracts.shared_systems import SharedSystem
 from zkml.adapters.evm.abi import decode_values, encode_call, encode_constructor, function
 from zkml.adapters.evm.reverts import RevertDecoder
 from zkml.core.identifiers import ZERO32
@@ -18,7 +19,7 @@ from zkml.core.tensors import TensorLayout, instances_of
 from zkml.errors import ProofRejectedError, RevertedError
 
 NO_CONTEXT = bytes(32)
-"""EZKL's proofs carry no context, so any will do."""
+"""What is verified here was made for nobody: a system that binds contexts binds this one."""
 _VERIFIER_ADDRESS = "0x00000000000000000000000000000000000e2c10"
 
 
@@ -81,7 +82,8 @@ def verify_in_local_evm(
 
 
 def verify_shared_in_local_evm(
-    verifier_code: bytes,
+    system: SharedSystem,
+    inner_code: bytes | None,
     key: SharedKey,
     layout: TensorLayout,
     *,
@@ -91,10 +93,11 @@ def verify_shared_in_local_evm(
     weight_commitment: bytes = ZERO32,
     gas_limit: int = CALL_GAS_LIMIT,
 ) -> VerificationGas:
-    """Verify a proof with the reusable verifier, through a factory's adapter of the circuit's key.
+    """Verify a proof with a system's shared verifier, through a factory's adapter of the circuit's key.
 
     Args:
-        verifier_code: runtime code of the reusable verifier.
+        system: whose verifier it is.
+        inner_code: runtime code of the verifier that it calls; None where it verifies by itself.
         key: the circuit's key.
         layout: the circuit's public tensors.
         packed_input: the input, packed.
@@ -107,15 +110,15 @@ def verify_shared_in_local_evm(
         ProofRejectedError: the adapter or the verifier refused; says why.
         RevertedError: the factory refuses the key or the layout.
     """
-    factory_abi = load_artifact("EzklSharedVerifierFactory").abi
-    abis = [load_artifact("EzklSharedVerifier").abi, factory_abi]
-    evm = LocalEvm(reverts=RevertDecoder(abis))
-    evm.place(_VERIFIER_ADDRESS, verifier_code)
-    artifact = load_artifact("EzklSharedVerifierFactory")
-    arguments = encode_constructor(factory_abi, (to_canonical_address(_VERIFIER_ADDRESS),))
-    factory = evm.deploy(artifact.creation_code, arguments)
-    evm.transact(factory, encode_call(function(factory_abi, "storeKey"), (key.words,)))
-    create = function(factory_abi, "createAdapter")
+    artifact = load_artifact(system.factory)
+    evm = LocalEvm(reverts=RevertDecoder([system.code.abi, artifact.abi]))
+    arguments: tuple[bytes, ...] = ()
+    if inner_code is not None:
+        evm.place(_VERIFIER_ADDRESS, inner_code)
+        arguments = (to_canonical_address(_VERIFIER_ADDRESS),)
+    factory = evm.deploy(artifact.creation_code, encode_constructor(artifact.abi, arguments))
+    evm.transact(factory, encode_call(function(artifact.abi, "storeKey"), (key.words,)))
+    create = function(artifact.abi, "createAdapter")
     made = evm.transact(factory, encode_call(create, (key.digest, layout.as_abi(), weight_commitment)))
     (adapter,) = decode_values(("address",), made.data, "createAdapter")
     gas = _verify_with(evm, adapter, (packed_input, packed_output, proof), gas_limit)

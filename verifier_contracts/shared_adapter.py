@@ -1,4 +1,4 @@
-"""An adapter to the reusable verifier as a chain has it: a clone's bytes, and what they pin.
+"""An adapter to a shared verifier as a chain has it: a clone's bytes, and what they pin.
 
 A clone is EIP-1167's 45 bytes and, behind them, its immutable arguments: `SharedKeyPins` of the contracts,
 packed. Anybody may make one with any arguments, so everything read here is compared with something else.
@@ -10,7 +10,8 @@ from typing import Self
 
 from eth_utils.address import to_checksum_address
 
-from verifier_contracts.shared_key import MAX_WORDS, MIN_WORDS, SharedKey
+from verifier_contracts.shared_key import CHUNK_WORDS, MAX_STORED_WORDS, WORD_BYTES
+from zkml.core.digests import keccak256
 from zkml.core.tensors import TensorLayout
 from zkml.errors import LayoutError, VerifierMismatchError
 
@@ -18,8 +19,6 @@ _HEAD = bytes.fromhex("363d3d373d3d3d363d73")
 _TAIL = bytes.fromhex("5af43d82803e903d91602b57fd5bf3")
 _CLONE_BYTES = len(_HEAD) + 20 + len(_TAIL)
 _ARGUMENT_BYTES = 136
-CHUNK_WORDS = 767
-"""Words of a key that one contract's code holds, behind a byte that stops execution."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +59,7 @@ class SharedAdapter:
             layout = TensorLayout(*numbers)
         except LayoutError:
             return None
-        if not MIN_WORDS <= words <= MAX_WORDS:
+        if not 1 <= words <= MAX_STORED_WORDS:
             return None
         return cls(
             implementation=str(to_checksum_address(implementation)),
@@ -74,25 +73,25 @@ class SharedAdapter:
             ),
         )
 
-    def read_key(self, code_of: Callable[[str], bytes]) -> tuple[SharedKey, dict[str, bytes]]:
+    def read_key(self, code_of: Callable[[str], bytes]) -> tuple[tuple[bytes, ...], dict[str, bytes]]:
         """Read the stored key.
 
         Args:
             code_of: fetches code from the chain.
 
         Returns:
-            The key, and the code that holds it, by address.
+            The key's words, and the code that holds them, by address.
 
         Raises:
             VerifierMismatchError: what is stored is not the key that the clone pins.
         """
         stored = {address: code_of(address) for address in self.key_addresses}
-        words = b"".join(code[1:] for code in stored.values())
-        key = SharedKey.from_words(words)
-        if len(key.words) != self.key_words or key.digest != self.key_digest:
+        key = b"".join(code[1:] for code in stored.values())
+        if len(key) != self.key_words * WORD_BYTES or keccak256(key) != self.key_digest:
             raise VerifierMismatchError(
                 f"expected the key 0x{self.key_digest.hex()}, found another in the code at "
                 f"{', '.join(self.key_addresses)}",
                 hint="the adapter refuses everything, or the endpoint lies",
             )
-        return key, stored
+        words = tuple(key[at : at + WORD_BYTES] for at in range(0, len(key), WORD_BYTES))
+        return words, stored

@@ -7,11 +7,12 @@ from circuits.ezkl.witness_file import check_lookup_range, pack_output, read_wit
 from circuits.fast_keys import FastKeys
 from circuits.measurements import CPU
 from circuits.port import ProofResult, WitnessResult
+from circuits.portable_proof import portable_proof
 from zkml.adapters.ezkl import client
 from zkml.adapters.ezkl.binary import ProvingFiles
 from zkml.adapters.ezkl.client import MadeProof
 from zkml.adapters.ezkl.process import DEFAULT_OPTIONS, ChildOptions
-from zkml.core.records import ProofFile, from_hex, to_hex
+from zkml.core.records import NO_CONTEXT, from_hex
 from zkml.core.tensors import instances_of, unpack_input
 from zkml.errors import BackendError, WitnessError
 
@@ -56,15 +57,8 @@ def make_proof(
         raise BackendError(f"expected a proof of {manifest.proof_bytes} bytes, found {len(made.proof)}")
     if manifest.weight_point is not None and not made.proof.startswith(from_hex(manifest.weight_point)):
         raise BackendError("expected a proof of the committed weights, found one of other weights")
-    proof = ProofFile(
-        system=manifest.system,
-        system_version=manifest.system_version,
-        circuit=manifest.circuit,
-        verifying_key=manifest.verifying_key,
-        input=to_hex(witness.input),
-        output=to_hex(witness.output),
-        proof=to_hex(made.proof),
-    )
+    context = from_hex(NO_CONTEXT)
+    proof = portable_proof(manifest, witness.input, witness.output, made.proof, context=context)
     return ProofResult(
         proof, made.wall_seconds, made.peak_rss_bytes, use.device, use.gpu_peak_bytes, use.note
     )

@@ -21,6 +21,7 @@ from circuits.fast_keys import read_ahead
 from circuits.measurements import CPU, GPU, Measured, Measurements
 from circuits.packed_input import pack_real_input
 from circuits.port import CompileRequest, ProofResult, WitnessResult
+from circuits.proof_binding import binds_context
 from circuits.proving_machine import PLAIN_MACHINE, ProvingMachine
 from circuits.srs import SrsStore
 from circuits.stages import OnTick, run_stage
@@ -58,6 +59,11 @@ class EzklSystem:
     def version(self) -> str:
         """The version of EZKL."""
         return VERSION
+
+    @property
+    def binds_context(self) -> bool:
+        """Whether proofs are bound to a context."""
+        return binds_context(SYSTEM)
 
     def compile(self, request: CompileRequest, *, progress: Progress = silent) -> Bundle:
         """Compile a model into a bundle whose proofs were seen to verify."""

@@ -56,9 +56,12 @@ def _open(bundle: Bundle) -> OpenedNetwork:
 def _lowered(data: bytes, settings: CircuitSettings) -> Lowered:
     graph, rows = read_graph(data), settings.program.rows
     # The settings are bounded already: nothing larger than their program is worked out.
-    if block_rows(graph) > rows:
-        raise FormatError(f"expected blocks of at most {rows} rows, found {block_rows(graph)}")
-    return lower(graph, settings.port.byte_domain, nu=settings.program.nu)
+    port = settings.port
+    found = port.batch * block_rows(graph)
+    if found > rows:
+        raise FormatError(f"expected blocks of at most {rows} rows, found {found}")
+    width, nu = port.layout.input_bytes, settings.program.nu
+    return lower(graph, port.byte_domain, nu=nu, width=width, batch=port.batch)
 
 
 _OPENED = OpenedCache[OpenedNetwork](("settings", "compiled_circuit"), size=8)

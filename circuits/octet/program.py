@@ -19,7 +19,7 @@ from zkml.core.digests import keccak256
 from zkml.core.records import explain
 from zkml.errors import FormatError
 
-VERSION = 1
+VERSION = 2
 
 LIMB_TABLE = 256
 """Entries of the table of bytes; it occupies rows [0, 256) of the multiplicity column M (3.7)."""
@@ -142,16 +142,14 @@ class Program:
     def _outputs(self) -> dict[str, Output]:
         return {item.name: item for item in self.outputs}
 
-    def tensor(self, source: Source) -> Block | VkTensor | Input:
+    def tensor(self, source: Source) -> Block | VkTensor:
         """Find what a term reads."""
-        if source.kind == "input":
-            return self.input(source.name)
         if source.kind == "vk":
             return self.vk_tensor(source.name)
         return self.block(source.name)
 
     def column_of(self, source: Source) -> str:
-        """Name the committed column that holds a source which is not an input."""
+        """Name the committed column that holds a source."""
         if source.kind == "vk":
             return f"K{self.vk_tensor(source.name).column}"
         return {"block": "Y", "lut": "V"}[source.kind]

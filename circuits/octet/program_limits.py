@@ -90,7 +90,6 @@ def _walked(program: Program) -> int:
     by the coverage check.
     """
     axes = {("output", item.name): _along(item.dims) for item in program.outputs}
-    axes |= {("input", item.name): _along(item.dims) for item in program.inputs}
     axes |= {("vk", item.name): _along(item.dims) for item in program.vk_tensors}
     for block in program.blocks:
         axes[("block", block.name)] = axes[("lut", block.name)] = _along(block.dims)
@@ -100,13 +99,11 @@ def _walked(program: Program) -> int:
 
 def _walked_by(relation: Relation, axes: dict[tuple[str, str], int], elements: dict[str, int]) -> int:
     target = ("block", relation.block) if relation.block else ("output", relation.output)
-    steps = AXIS_STEPS + axes.get(target, 0)
+    steps = AXIS_STEPS + axes.get(target, 0) + elements.get(relation.input, 0)
     for term in relation.terms:
         source = term.source
         steps += axes.get((source.kind, source.name), 0)
         steps += sum(AXIS_STEPS + _read(axis) for axis in term.axes)
-        if source.kind == "input":
-            steps += elements.get(source.name, 0)
         if isinstance(term, Contract):
             steps += axes.get(("vk", term.weight), 0)
     return 2 * steps if relation.kind == "argmax" else steps  # which is tested at two points

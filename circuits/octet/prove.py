@@ -21,11 +21,11 @@ from circuits.octet.spec.statement import check_outputs
 from circuits.octet.srs_tau import read_g2_points
 from circuits.octet.witness_file import read_witness
 from circuits.port import ProofResult, WitnessResult
+from circuits.portable_proof import portable_proof
 from circuits.stages import OnTick
 from zkml.adapters.process.child import Limits
 from zkml.adapters.process.memory import available_memory, own_memory
 from zkml.core.digests import digest_of
-from zkml.core.records import ProofFile, to_hex
 from zkml.errors import (
     BackendError,
     DomainError,
@@ -128,16 +128,7 @@ def make_proof(
     data = words_to_bytes(words)
     if len(data) != manifest.proof_bytes:
         raise BackendError(f"expected a proof of {manifest.proof_bytes} bytes, found {len(data)}")
-    proof = ProofFile(
-        system=manifest.system,
-        system_version=manifest.system_version,
-        circuit=manifest.circuit,
-        verifying_key=manifest.verifying_key,
-        input=to_hex(witness.input),
-        output=to_hex(witness.output),
-        proof=to_hex(data),
-        context=to_hex(context),
-    )
+    proof = portable_proof(manifest, witness.input, witness.output, data, context=context)
     return ProofResult(proof, time.monotonic() - started, watch.peak)
 
 

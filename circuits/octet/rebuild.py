@@ -4,16 +4,19 @@ The settings hold the recipe, what the compiler decided from calibration data; w
 gives the program, the constants and the integer graph again, to the last bit.
 """
 
+from pathlib import Path
+
 from circuits.bundle import Bundle
-from circuits.octet.bundle_bytes import read_role
+from circuits.octet.bundle_bytes import read_bounded, read_role
 from circuits.octet.compile.key_columns import integer_columns
 from circuits.octet.compile.recipe import recompile
 from circuits.octet.key_files import verifying_key_bytes
 from circuits.octet.native_choice import choose_native
 from circuits.octet.opened_key import open_settings
+from circuits.octet.settings import CircuitSettings
 from circuits.octet.srs_powers import commit_columns
 from zkml.core.digests import Digest, digest_of
-from zkml.errors import VerifierMismatchError
+from zkml.errors import CalibrationError, CompileError, FormatError, ModelError, VerifierMismatchError
 
 MAX_ONNX_BYTES = 1 << 30
 
@@ -28,9 +31,38 @@ def verify_keys(bundle: Bundle) -> Digest:
         VerifierMismatchError: the settings or the key are not those of the model.
         ModelError, CompileError, SrsError, ArtifactError, ToolchainError: it could not be rebuilt.
     """
-    settings = open_settings(bundle)
     onnx = read_role(bundle, "onnx", MAX_ONNX_BYTES)
     bundle.require("srs")
+    return _compare(bundle, open_settings(bundle), onnx, bundle.file("srs"))
+
+
+def verify_revealed(bundle: Bundle, onnx: Path, srs: Path) -> Digest:
+    """Rebuild the key from a model that was kept secret until now, and compare it with a bundle's.
+
+    Args:
+        bundle: opened with the role `settings` at least; its model is not looked at.
+        onnx: the revealed model, of unknown origin.
+        srs: what the key was made with.
+
+    Returns:
+        The verifying key's digest.
+
+    Raises:
+        VerifierMismatchError: the model gives another key or other settings, or cannot be compiled.
+        SrsError, ArtifactError, ToolchainError: the key could not be rebuilt.
+        CircuitError: the bundle is of another version of this system.
+    """
+    settings, data = open_settings(bundle), read_bounded(onnx, MAX_ONNX_BYTES)
+    try:
+        return _compare(bundle, settings, data, srs)
+    except (ModelError, CompileError, CalibrationError, FormatError) as error:
+        # The recipe compiles the model that it was written for.
+        raise VerifierMismatchError(
+            f"expected a model that gives the verifying key, found one that is refused: {error.message}"
+        ) from error
+
+
+def _compare(bundle: Bundle, settings: CircuitSettings, onnx: bytes, srs: Path) -> Digest:
     lowered, port = recompile(onnx, settings.recipe)
     if (lowered.program, port) != (settings.program, settings.port):
         raise VerifierMismatchError(
@@ -39,7 +71,7 @@ def verify_keys(bundle: Bundle) -> Digest:
         )
     columns = integer_columns(lowered.program, lowered.constants)
     native = choose_native().native
-    points = commit_columns(columns, bundle.file("srs"), lowered.program.rows, native, threads=1)
+    points = commit_columns(columns, srs, lowered.program.rows, native, threads=1)
     found = digest_of(verifying_key_bytes(lowered.program, lowered.graph.digest(), points))
     if found != bundle.manifest.verifying_key:
         raise VerifierMismatchError(

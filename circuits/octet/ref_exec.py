@@ -68,6 +68,33 @@ def execute(graph: Graph, inputs: Mapping[str, NDArray[Any]]) -> Execution:
     return Execution(run.tensors, run.sums, tuple(run.published(out) for out in graph.outputs))
 
 
+def execute_batch(graph: Graph, inputs: Mapping[str, NDArray[Any]], items: int) -> Execution:
+    """Run the network on every item by itself: the statement of a batch is that of its items.
+
+    Args:
+        graph: the network.
+        inputs: for every input of the graph, integers in 0..255. Shape: (items, *its shape); its own for 1.
+        items: at least 1.
+
+    Returns:
+        The arrays of `execute` with an axis of items in front, where there are several.
+
+    Raises:
+        DomainError: see `execute`, or there are not so many items.
+    """
+    if items == 1:
+        return execute(graph, inputs)
+    for name, values in inputs.items():
+        if len(values) != items:
+            raise DomainError(f"expected {items} items, found {len(values)} in the input {name!r}")
+    runs = [execute(graph, {name: values[item] for name, values in inputs.items()}) for item in range(items)]
+    return Execution(
+        {name: np.stack([run.tensors[name] for run in runs]) for name in runs[0].tensors},
+        {name: np.stack([run.sums[name] for run in runs]) for name in runs[0].sums},
+        tuple(np.stack(values) for values in zip(*(run.outputs for run in runs), strict=True)),
+    )
+
+
 def quantize_inputs(graph: Graph, values: Mapping[str, NDArray[Any]]) -> dict[str, Integers]:
     """Return the bytes nearest to real inputs: round half to even, then saturate, as ONNX's QuantizeLinear.
 

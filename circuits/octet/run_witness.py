@@ -85,7 +85,7 @@ def outputs_of(bundle: Bundle, inputs: NDArray[np.generic]) -> NDArray[np.int64]
     rows = []
     for elements in quantize_samples(bundle.manifest, inputs):
         given = network.settings.port.bytes_of(elements.tolist())
-        run = ref_exec.execute(network.lowered.graph, given)
+        run = ref_exec.execute_batch(network.lowered.graph, given, network.lowered.batch)
         rows.append(run.outputs[0].reshape(-1))
     return np.array(rows, dtype=np.int64).reshape(len(rows), bundle.manifest.layout.output_count)
 

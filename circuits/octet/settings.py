@@ -8,7 +8,6 @@ same program from the ONNX file again.
 """
 
 import json
-import math
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from typing import Any
@@ -110,22 +109,24 @@ def _facts(settings: CircuitSettings, manifest: BundleManifest) -> Iterator[tupl
     program, port = settings.program, settings.port
     layout, domain = manifest.tensor_layout, manifest.input_domain
     yield "public inputs", 1, len(program.inputs)
-    yield "public outputs", 1, len(program.outputs)
-    (given,), (public,) = program.inputs, program.outputs
-    yield "batch", 1, manifest.batch
+    # An arg-max has an output for each row, everything else one tensor.
+    yield "public outputs", layout.output_count if port.argmax else 1, len(program.outputs)
+    (given,) = program.inputs
+    yield "batch", port.batch, manifest.batch
     yield "param_visibility", "fixed", manifest.param_visibility
     yield "layout", port.layout, layout
     yield "input_domain", port.domain, domain
-    yield "input_shape", list(port.input_shape), manifest.input_shape
-    yield "output_shape", list(port.output_shape), manifest.output_shape
+    yield "input_shape", list(port.input_dims), manifest.input_shape
+    yield "output_shape", list(port.output_dims), manifest.output_shape
     yield "input_scale_bits", port.input_scale_bits, manifest.input_scale_bits
     yield "output_scale_bits", port.output_scale_bits, manifest.output_scale_bits
     yield "input name", given.name, port.input_name
-    yield "input elements", math.prod(given.dims), layout.input_count
+    yield "input dimensions", port.input_dims, given.dims
+    yield "input bytes", given.width, layout.input_bytes
     yield "least input byte", given.low, domain.minimum + port.input_offset
     yield "greatest input byte", given.high, domain.maximum + port.input_offset
-    yield "outputs", public.count, layout.output_count
-    yield "arg-max", public.kind == "argmax", port.argmax
+    yield "outputs", sum(public.count for public in program.outputs), layout.output_count
+    yield "arg-max", port.argmax, all(public.kind == "argmax" for public in program.outputs)
     yield "scale bits of an index", 0, port.output_scale_bits if port.argmax else 0
     yield "rows", True, program.nu <= manifest.srs.logrows
     yield "proof_bytes", proof_bytes(program), manifest.proof_bytes

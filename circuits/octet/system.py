@@ -12,7 +12,9 @@ from numpy.typing import NDArray
 from circuits.bundle import Bundle
 from circuits.crowd import Crowd
 from circuits.measurements import CPU, Measured, Measurements
-from circuits.octet.compile_bundle import CompileOptions, compile_bundle
+from circuits.octet.build_bundle import CompileOptions
+from circuits.octet.compile_batch import compile_batch
+from circuits.octet.compile_bundle import compile_bundle
 from circuits.octet.native_choice import choose_native, give_notice
 from circuits.octet.opened_cache import OpenedCache
 from circuits.octet.prove import OpenedProver, make_proof, open_prover
@@ -20,13 +22,14 @@ from circuits.octet.run_witness import check_witness, outputs_of, witness_at, wi
 from circuits.octet.version import SYSTEM, VERSION
 from circuits.packed_input import pack_real_input
 from circuits.port import CompileRequest, ProofResult, WitnessResult
+from circuits.proof_binding import binds_context
 from circuits.proving_machine import PLAIN_MACHINE, ProvingMachine
 from circuits.srs import SrsStore
 from circuits.stages import run_stage
 from zkml.adapters.process.child import Limits
 from zkml.core.progress import Progress, silent
 from zkml.core.records import NO_CONTEXT, from_hex
-from zkml.errors import GpuError, UnsuitableCircuitError
+from zkml.errors import GpuError
 
 WITNESS = "witness"
 PROVE = "prove"
@@ -57,6 +60,11 @@ class OctetSystem:
         """The version of the protocol."""
         return VERSION
 
+    @property
+    def binds_context(self) -> bool:
+        """Whether proofs are bound to a context."""
+        return binds_context(SYSTEM)
+
     def compile(self, request: CompileRequest, *, progress: Progress = silent) -> Bundle:
         """Compile a model into a bundle whose proofs were seen to verify."""
         _give_notice(progress)
@@ -73,11 +81,11 @@ class OctetSystem:
         allow_insecure_srs: bool = True,
         progress: Progress = silent,
     ) -> Bundle:
-        """Refuse: a proof of OCTET is about one input."""
-        del target, srs, allow_insecure_srs, progress
-        raise UnsuitableCircuitError(
-            f"expected one input per proof of {SYSTEM}, found a batch of {inputs} for {base.manifest.name}",
-            hint="prove inputs one by one, or compile with --system ezkl for batches",
+        """Compile a circuit that proves several inputs of a bundle's model at once, with the same outputs."""
+        _give_notice(progress)
+        options = CompileOptions(self.limits, self._threads, progress, self.measurements)
+        return compile_batch(
+            base, inputs, target, srs, allow_insecure_srs=allow_insecure_srs, options=options
         )
 
     def witness(

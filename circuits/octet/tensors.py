@@ -96,12 +96,14 @@ class Input(_Padded):
         dims: true lengths of the axes.
         low: least value allowed.
         high: greatest value allowed, at most 255.
+        width: bytes of one element at the port, 1 or 2, which are those of a lane of its words.
     """
 
     name: str
     dims: tuple[int, ...]
     low: int = 0
     high: int = 255
+    width: int = 1
 
 
 @dataclass(frozen=True)

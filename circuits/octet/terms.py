@@ -12,12 +12,12 @@ class Source:
     """A tensor that a term reads.
 
     Attributes:
-        kind: `block` for a block's bytes Y, `lut` for the same rows of V, `input`, or `vk`.
-        name: name of the block, input or VkTensor.
+        kind: `block` for a block's bytes Y, `lut` for the same rows of V, or `vk`.
+        name: name of the block or VkTensor.
         zero: zero point z; the term reads X - z on the true positions and 0 elsewhere (3.0 item 8).
     """
 
-    kind: Literal["block", "lut", "input", "vk"]
+    kind: Literal["block", "lut", "vk"]
     name: str
     zero: int = 0
 
@@ -94,7 +94,7 @@ class Contract:
     stride 1, one tap, base = first = 0.
 
     Attributes:
-        source: a block, the values of its table, or an input.
+        source: a block or the values of its table.
         axes: one per axis of the source.
         weight: name of the VkTensor.
         weight_axes: one per axis of the weight.
@@ -118,7 +118,9 @@ class Relation:
         max:     Y - D_slot on `block`; a block has one such relation per slot of the program (a maximum
                  of fewer positions repeats one), and on every row the product of all D columns is 0;
         argmax:  2^S Y + R on `block`; the right side is value[index] - value[j] - [j < index], index public;
-        public:  the values of `output`, which no column holds.
+        public:  the values of `output`, which no column holds;
+        input:   the words of `block`, padding included; the right side is the public words of `input`, on
+                 every padded word of it, and no term (docs/octet.md, public inputs).
 
     Attributes:
         kind: see above.
@@ -127,11 +129,13 @@ class Relation:
         slot: which D column, for max.
         terms: what is summed.
         constant: kappa of 3.0 item 9, added on true positions.
+        input: name of the input, for input; else "".
     """
 
-    kind: Literal["requant", "max", "argmax", "public"]
+    kind: Literal["requant", "max", "argmax", "public", "input"]
     block: str
     output: str
     terms: tuple[Term, ...]
     constant: int = 0
     slot: int = 0
+    input: str = ""

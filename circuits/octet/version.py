@@ -1,7 +1,7 @@
 """What manifests and proofs call this proof system."""
 
 SYSTEM = "octet"
-VERSION = "1.0.0"
+VERSION = "2.0.0"
 """Of the protocol and of what its files mean; a bundle of another version is refused."""
 
-PROOF_SYSTEM = "octet-mercury-kzg-bn254-v1"
+PROOF_SYSTEM = "octet-mercury-kzg-bn254-v2"

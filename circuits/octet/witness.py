@@ -3,18 +3,20 @@
 Source: octet.md 3.2 (requantization), 3.5 (columns), 3.6 (limbs), 3.7 (multiplicities); 3.0 items 2, 3, 5.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from math import prod
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from circuits.octet.compile.graph import Integers, Lookup
+from circuits.octet.compile.batch_axis import item_name, row_name
+from circuits.octet.compile.graph import Integers, Lookup, Output
 from circuits.octet.compile.lower import Lowered
 from circuits.octet.compile.views import read
 from circuits.octet.program import LIMB_TABLE, Program
-from circuits.octet.ref_exec import Execution, execute
+from circuits.octet.ref_exec import Execution, execute_batch
 from circuits.octet.tensors import Block
 from circuits.octet.terms import Linear, Relation
 from zkml.errors import DomainError, WitnessError
@@ -40,14 +42,14 @@ def make_witness(lowered: Lowered, inputs: Mapping[str, NDArray[Any]]) -> Witnes
 
     Args:
         lowered: the compiled network.
-        inputs: for every input, integers in its domain, of its shape.
+        inputs: for every input, integers in its domain. Shape: the input's; (batch, *it) for a batch.
 
     Raises:
         DomainError: an input is missing, of another shape, or outside its domain.
         WitnessError: a value does not fit its limbs: a fault of the compiler, since intervals rule it out.
     """
     program = lowered.program
-    run = execute(lowered.graph, inputs)
+    run = execute_batch(lowered.graph, inputs, lowered.batch)
     for given in program.inputs:
         values = run.tensors[given.name]
         if values.min() < given.low or values.max() > given.high:
@@ -55,16 +57,18 @@ def make_witness(lowered: Lowered, inputs: Mapping[str, NDArray[Any]]) -> Witnes
                 f"expected {given.low}..{given.high}, found {values.min()}..{values.max()} in {given.name!r}"
             )
     columns = {name: np.zeros(program.rows, dtype=np.int64) for name in program.first_columns}
-    outputs = _outputs(lowered, run)
+    outputs, scores = _outputs(lowered, run), _scores(lowered, run)
     tensors = run.tensors
     readable = tensors | _looked_up(lowered, run)
     for relation in program.relations:
-        if relation.kind == "requant":
+        if relation.kind == "input":
+            put(columns["Y"], program.block(relation.block), tensors[relation.input])
+        elif relation.kind == "requant":
             _requantize(program, program.block(relation.block), run, columns)
         elif relation.kind == "max":
             _difference(program, relation, readable, columns)
         elif relation.kind == "argmax":
-            _compare(program, relation, _scores(lowered, run, relation.output), outputs, columns)
+            _compare(program, relation, scores[relation.output], outputs, columns)
     for node in lowered.graph.nodes:
         if isinstance(node, Lookup):
             put(columns["V"], program.block(node.source), tensors[node.output.name])
@@ -153,13 +157,33 @@ def _looked_up(lowered: Lowered, run: Execution) -> dict[str, Integers]:
 
 
 def _outputs(lowered: Lowered, run: Execution) -> dict[str, Integers]:
-    return {out.name: values for out, values in zip(lowered.graph.outputs, run.outputs, strict=True)}
+    """Return what is published by the program's names: each index of an arg-max has one of its own."""
+    found: dict[str, Integers] = {}
+    for out, values in zip(lowered.graph.outputs, run.outputs, strict=True):
+        found |= dict(_rows(lowered, out, values)) if out.kind == "argmax" else {out.name: values}
+    return found
 
 
-def _scores(lowered: Lowered, run: Execution, name: str) -> Integers:
-    """Return what an arg-max compares, flat."""
-    out = next(out for out in lowered.graph.outputs if out.name == name)
-    return np.asarray(read(out.source, run.tensors[out.source.tensor]), dtype=np.int64).reshape(-1)
+def _scores(lowered: Lowered, run: Execution) -> dict[str, Integers]:
+    """Return what each arg-max compares, flat, by the program's names."""
+    found: dict[str, Integers] = {}
+    for out in lowered.graph.outputs:
+        if out.kind == "argmax":
+            held = run.tensors[out.source.tensor]
+            items = held if lowered.batch > 1 else held[np.newaxis]
+            found |= dict(_rows(lowered, out, np.stack([read(out.source, item) for item in items])))
+    return found
+
+
+def _rows(lowered: Lowered, out: Output, values: Integers) -> Iterator[tuple[str, Integers]]:
+    """Yield the rows of an arg-max over all items, with their names."""
+    rows = prod(out.shape)
+    names = (
+        item_name(row_name(out.name, row, rows), item, lowered.batch)
+        for item in range(lowered.batch)
+        for row in range(rows)
+    )
+    return zip(names, np.asarray(values, dtype=np.int64).reshape(lowered.batch * rows, -1), strict=True)
 
 
 def _compare(

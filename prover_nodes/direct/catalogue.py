@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from prover_nodes.direct.ports import ListedModel, TabMarket
 from prover_nodes.policy import Skip
 from prover_nodes.ports import Circuit, find_circuit
+from prover_nodes.profit import gas_of_settlement
 from prover_nodes.services.inspect import inspect_gas_limit, inspect_verifier
 from zkml.core.identifiers import CircuitSpec
 from zkml.core.progress import Progress, silent
@@ -28,6 +29,11 @@ class ServedCircuit:
     circuit_id: bytes
     spec: CircuitSpec
     circuit: Circuit
+
+    @property
+    def settle_gas(self) -> int:
+        """What settling a request uses at most: verification can use its gas limit."""
+        return gas_of_settlement(self.spec.layout, self.spec.gas_limit, self.circuit.proof_bytes)
 
 
 @dataclass(frozen=True, slots=True)

@@ -132,6 +132,10 @@ class ChainTabs:
         found = self._tabs.events.request_settled(digest)
         return None if found is None else FoundMove(found.where.transaction, found.where.block)
 
+    def context_of(self, request: SignedRequest) -> bytes:
+        """Return what a proof of a signed request to this prover is bound to; asks no chain."""
+        return self._tabs.context_of(request, self.account)
+
     def opened_tab_id(self, opening: TabOpening) -> bytes:
         """Return the id that a tab opened for this prover gets now, as its requester's next one."""
         requester = str(to_checksum_address(opening.requester))

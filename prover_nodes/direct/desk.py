@@ -134,7 +134,7 @@ class Desk:
             accepted_at=now,
             opening=opening,
         )
-        check_funds(self._parts, served.spec, requests=self._waiting() + 1)
+        check_funds(self._parts, served.settle_gas, requests=self._waiting() + 1)
         left = request.expiry - now
         promise = self._promise(served, left, needs_opening=opening is not None)
         return self._keep(name, accepted, tab, promise, asked)

@@ -5,8 +5,7 @@ from collections import deque
 from dataclasses import dataclass, field
 
 from prover_nodes.policy import Policy
-from prover_nodes.profit import ELEMENT_CALLDATA_GAS, PROOF_CALLDATA_GAS, SETTLE_GAS, costs_of
-from zkml.core.identifiers import CircuitSpec
+from prover_nodes.profit import costs_of
 from zkml.core.ports.clock import Clock
 
 OPENING_GAS = 300_000
@@ -36,16 +35,16 @@ class FeePolicy:
         """Whether gas is part of the fee."""
         return self.policy.units_per_ether > 0
 
-    def ask(self, circuit_id: bytes, spec: CircuitSpec, *, seconds: float, gas_price_wei: int) -> int:
+    def ask(self, circuit_id: bytes, *, gas: int, seconds: float, gas_price_wei: int) -> int:
         """Return the fee to ask now, and remember that it was asked.
 
         Args:
             circuit_id: 32 bytes.
-            spec: its pins; verification uses its gas limit at most.
+            gas: what settling it uses at most.
             seconds: what one proof takes.
             gas_price_wei: of one gas.
         """
-        costs = costs_of(self.policy, gas=gas_of_request(spec), gas_price_wei=gas_price_wei, seconds=seconds)
+        costs = costs_of(self.policy, gas=gas, gas_price_wei=gas_price_wei, seconds=seconds)
         fee = max(self.prover_fee, self.policy.min_fee, costs.amount)
         with self._lock:
             self._recent(circuit_id).append((self.clock.monotonic(), fee))
@@ -66,9 +65,3 @@ class FeePolicy:
         while recent and recent[0][0] < earliest:
             recent.popleft()
         return recent
-
-
-def gas_of_request(spec: CircuitSpec) -> int:
-    """Return what settling a request of a circuit uses at most."""
-    elements = spec.layout.input_count + spec.layout.output_count
-    return SETTLE_GAS + PROOF_CALLDATA_GAS + spec.gas_limit + elements * ELEMENT_CALLDATA_GAS

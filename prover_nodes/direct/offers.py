@@ -56,7 +56,7 @@ class Offers:
         fees = self._parts.fees
         price = self._parts.market.gas_price_wei() if fees.needs_gas_price else 0
         seconds = self.seconds(served)
-        return fees.ask(served.circuit_id, served.spec, seconds=seconds, gas_price_wei=price)
+        return fees.ask(served.circuit_id, gas=served.settle_gas, seconds=seconds, gas_price_wei=price)
 
     def seconds(self, served: ServedCircuit) -> float:
         """Return how long one proof should take."""

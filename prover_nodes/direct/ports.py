@@ -90,6 +90,9 @@ class TabMarket(Protocol):
     def settlement_of(self, digest: bytes) -> FoundMove | None:
         """Return the settlement of a signed request, or None."""
 
+    def context_of(self, request: SignedRequest) -> bytes:
+        """Return what a proof of a signed request to this prover is bound to, 32 bytes; asks no chain."""
+
     def opened_tab_id(self, opening: TabOpening) -> bytes:
         """Return the id that a tab opened for this prover gets now, as its requester's next one."""
 

@@ -201,7 +201,10 @@ class Proving:
         try:
             with parts.admission.slots.make(parts.promises.of(case.id, served.circuit)):
                 proof, seconds = served.circuit.prove(
-                    from_hex(witness.input), from_hex(witness.output), progress=progress
+                    from_hex(witness.input),
+                    from_hex(witness.output),
+                    context=parts.market.context_of(case.accepted.signed),
+                    progress=progress,
                 )
         finally:
             # A promise is for one proof: another attempt needs another one.
@@ -219,14 +222,14 @@ class Proving:
         started = time.monotonic()
         proved = (from_hex(witness.input), from_hex(witness.output), from_hex(proof.proof))
         try:
-            served.circuit.verify(*proved)
+            served.circuit.verify(*proved, context=parts.market.context_of(case.accepted.signed))
             parts.deliveries.simulate(settlement_call(parts, case, proved))
         except VerificationError:
             _log.warning("the node's own proof of request %s is refused", case.id)
             parts.journal.discard(case, RequestStage.PROVE)
             raise
         check_covered(parts.market, parts.journal, case.accepted.request.tab_id)
-        check_funds(parts, served.spec, requests=1)
+        check_funds(parts, served.settle_gas, requests=1)
         parts.observer.stage_finished("check", label_of(served.circuit), time.monotonic() - started)
 
 

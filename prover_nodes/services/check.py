@@ -27,7 +27,8 @@ def check_proof(
         RpcError: the endpoint does not answer.
     """
     packed_input, packed_output = from_hex(witness.input), from_hex(witness.output)
-    circuit.verify(packed_input, packed_output, from_hex(proof.proof))
-    call = market.plan_settle(from_hex(request.job_id), packed_input, packed_output, from_hex(proof.proof))
+    job_id = from_hex(request.job_id)
+    circuit.verify(packed_input, packed_output, from_hex(proof.proof), context=market.context_of(job_id))
+    call = market.plan_settle(job_id, packed_input, packed_output, from_hex(proof.proof))
     transactions.simulate(call)
     return proof

@@ -13,7 +13,7 @@ from prover_nodes.ports import Circuit
 from verifier_contracts.deployed_verifier import DeployedVerifier
 from zkml.core.identifiers import CircuitSpec
 from zkml.core.progress import Progress
-from zkml.errors import CompileError, ToolchainError
+from zkml.errors import CompileError, ToolchainError, UnsuitableCircuitError
 
 
 def inspect_verifier(
@@ -41,7 +41,7 @@ def inspect_verifier(
         return _foreign(f"the adapter at {spec.adapter} is not the one of this version of zkml")
     try:
         expected = circuit.expected_verifier(spec.verifying_key_digest)
-    except (ToolchainError, CompileError) as error:
+    except (ToolchainError, CompileError, UnsuitableCircuitError) as error:
         # Whoever runs the node can mend that.
         return Skip(SkipCode.FOREIGN_VERIFIER, f"nothing to compare with: {error.message}")
     difference = expected.difference_from(deployed)

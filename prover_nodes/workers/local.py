@@ -50,13 +50,13 @@ class LocalWorker:
             own.unlink(missing_ok=True)
         return Computed(made.output, made.wall_seconds, made.peak_rss_bytes)
 
-    def prove(self, packed_input: bytes, *, progress: Progress) -> Proved:
+    def prove(self, packed_input: bytes, *, context: bytes, progress: Progress) -> Proved:
         """Prove what the circuit makes of an input; see `ProofSystem.prove`."""
         own, shared = self._own_path(), self._shared_path(packed_input)
         try:
             witness = self._take_witness(packed_input, shared, own, progress)
             try:
-                made = self._system.prove(self._bundle, witness, progress=progress)
+                made = self._system.prove(self._bundle, witness, progress=progress, context=context)
             except BaseException:
                 # Somebody may try again.
                 with contextlib.suppress(OSError):

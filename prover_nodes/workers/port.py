@@ -56,8 +56,13 @@ class Worker(Protocol):
             ProvingError: it could not be computed.
         """
 
-    def prove(self, packed_input: bytes, *, progress: Progress) -> Proved:
+    def prove(self, packed_input: bytes, *, context: bytes, progress: Progress) -> Proved:
         """Prove what the circuit makes of an input.
+
+        Args:
+            packed_input: as on chain.
+            context: 32 bytes that the proof is bound to where its system binds any.
+            progress: hears of witness and proof.
 
         Raises:
             ProvingError: no proof could be made.

@@ -26,6 +26,7 @@ from circuits.port import ProofSystem
 from circuits.proving_machine import ProvingMachine
 from circuits.systems import open_system
 from prover_nodes.workers.local import LocalWorker
+from prover_nodes.workers.port import Computed, Proved
 from zkml.adapters.private_folder import make_private_folder
 from zkml.adapters.process.child import Limits
 from zkml.adapters.ray.cluster import Stored, fetch, node_name
@@ -69,6 +70,7 @@ class Order:
     Attributes:
         stage: `witness` or `prove`.
         packed_input: as on chain.
+        context: what the proof is bound to; empty for a witness, which is bound to nothing.
         limits: memory and time of the child process.
         threads: processor threads that it may use.
         gpu_binary: EZKL's GPU program on that machine; empty for the processor.
@@ -77,6 +79,7 @@ class Order:
 
     stage: str
     packed_input: bytes
+    context: bytes
     limits: Limits
     threads: int | None = None
     gpu_binary: str = ""
@@ -97,12 +100,17 @@ def carry_out(order: Order, travelling: TravellingBundle) -> dict[str, Any]:
             return {"lost": True, "node": node_name()}
         with tempfile.TemporaryDirectory(prefix="zkml-ray-") as private:
             worker = LocalWorker(bundle, _system_for(bundle, order), Path(private))
-            stage = worker.witness if order.stage == "witness" else worker.prove
-            made = stage(order.packed_input, progress=silent)
+            made = _done_by(worker, order)
     except ZkmlError as error:
         told = {"type": type(error).__name__, "message": error.message, "hint": error.hint}
         return {"error": told, "node": node_name()}
     return {"done": asdict(made), "node": node_name()}
+
+
+def _done_by(worker: LocalWorker, order: Order) -> Computed | Proved:
+    if order.stage == "witness":
+        return worker.witness(order.packed_input, progress=silent)
+    return worker.prove(order.packed_input, context=order.context, progress=silent)
 
 
 def local_bundle(travelling: TravellingBundle) -> Bundle:

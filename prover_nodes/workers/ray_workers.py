@@ -67,14 +67,16 @@ class RayWorker:
     def witness(self, packed_input: bytes, *, progress: Progress) -> Computed:
         """Compute the circuit on an input; the witness itself stays on the machine that made it, and goes."""
         # It occupies no processor, so that it is computed beside a proof and not after it.
-        done = self._carry_out("witness", packed_input, Resources(cpus=0), progress)
+        order = self._order("witness", packed_input)
+        done = self._carry_out(order, Resources(cpus=0), progress)
         made = Computed(**done)
         self._record("witness", CPU, made.seconds, made.peak_bytes)
         return made
 
-    def prove(self, packed_input: bytes, *, progress: Progress) -> Proved:
+    def prove(self, packed_input: bytes, *, context: bytes, progress: Progress) -> Proved:
         """Prove what the circuit makes of an input; its witness is computed again where it is proved."""
-        made = Proved(**self._carry_out("prove", packed_input, self._occupied(), progress))
+        order = self._order("prove", packed_input, context)
+        made = Proved(**self._carry_out(order, self._occupied(), progress))
         self._record("prove", made.device, made.seconds, made.peak_bytes)
         if made.note:
             progress(ProgressEvent("prove", made.seconds, note=f"made on a processor: {made.note}"))
@@ -96,19 +98,20 @@ class RayWorker:
         """Cancel what runs on the cluster and disconnect; doing it again changes nothing."""
         self._cluster.close()
 
-    def _carry_out(
-        self, stage: str, packed_input: bytes, resources: Resources, progress: Progress
-    ) -> dict[str, Any]:
-        order = Order(
+    def _order(self, stage: str, packed_input: bytes, context: bytes = b"") -> Order:
+        return Order(
             stage=stage,
             packed_input=packed_input,
+            context=context,
             limits=self._limits,
             threads=self._share.cpus or None,
             gpu_binary=self._prover.gpu_binary,
             require_gpu=self._prover.require_gpu,
         )
-        found = self.measured(stage)
-        with run_stage(progress, stage, None if found is None else found.seconds) as on_tick:
+
+    def _carry_out(self, order: Order, resources: Resources, progress: Progress) -> dict[str, Any]:
+        found = self.measured(order.stage)
+        with run_stage(progress, order.stage, None if found is None else found.seconds) as on_tick:
             answer = self._run(order, resources, on_tick)
             if "lost" in answer:
                 self._travelling = None

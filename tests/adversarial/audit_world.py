@@ -584,7 +584,7 @@ class _Builder:
         for job in opened.values():
             audit_job(job, self.chain, contracts, self.store, AuditPolicy())
         for asked in requests.values():
-            options = {"own": asked.signed, "verify": lambda *_: None}
+            options = {"own": asked.signed, "verify": lambda *_, context: None}
             audit_request(asked.digest, self.chain, contracts, self.store, AuditPolicy(), **options)
         for job in (fake, excused):
             audit_job(job, self.chain, fakes, self.store, AuditPolicy())

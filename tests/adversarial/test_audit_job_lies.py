@@ -21,7 +21,7 @@ from built_once import built_once
 from circuits.ezkl.keygen import verify_keys
 from verifier_contracts.artifacts import load_artifact
 from verifier_contracts.deployed_verifier import DeployedVerifier
-from verifier_contracts.expected_verifier import ExpectedVerifier
+from verifier_contracts.expected_verifier import ExpectedGenerated
 from zkml.adapters.evm import abi
 from zkml.audit.chain_reader import ChainReader
 from zkml.audit.circuit_audit import audit_circuit
@@ -52,7 +52,7 @@ def world() -> World:
     return built_once("audit-world", build_world)[1]
 
 
-def no_ezkl(_bundle: object, _proof: object) -> None:
+def no_ezkl(*_: object, **_options: object) -> None:
     raise ToolchainError("expected the package ezkl, found none")
 
 
@@ -995,7 +995,7 @@ def test_settlement__through_a_verifier_that_accepts_anything__rejected_off_chai
 def test_settlement__verdict_of_the_proof_system__is_the_report_s(world):
     """Step 7 reports what the proof system says, and nothing else does."""
 
-    def refuse(_bundle, _proof):
+    def refuse(_bundle, _proof, *, context):
         raise ProofRejectedError("expected an accepted proof, found another")
 
     assert world.audit(world.settled, verify=refuse).rejected_steps == (7,)
@@ -1004,11 +1004,11 @@ def test_settlement__verdict_of_the_proof_system__is_the_report_s(world):
 def test_rebuild__verifier_of_the_key__ok_and_of_another__rejected_at_step_11(world):
     """On request the verifier is made anew; other code, another key or other weights on chain are found."""
     manifest = world.bundle.manifest
-    expected = ExpectedVerifier(
-        world.chain.codes[_verifier(world)],
+    expected = ExpectedGenerated(
         manifest.tensor_layout,
         manifest.weight_commitment,
         digest_bytes(manifest.verifying_key),
+        world.chain.codes[_verifier(world)],
     )
     kinds = []
 
@@ -1235,7 +1235,7 @@ class Failing:
         return ask
 
 
-def quick(_bundle: object, _proof: object) -> None:
+def quick(*_: object, **_options: object) -> None:
     """Stand in for EZKL where a test runs a hundred audits of a proof that is known to be good."""
 
 

@@ -34,11 +34,11 @@ def world() -> World:
     return built_once("audit-world", build_world)[1]
 
 
-def quick(_bundle: object, _proof: object) -> None:
+def quick(*_: object, **_options: object) -> None:
     """Stand in for EZKL where the proof is known to be good."""
 
 
-def no_ezkl(_bundle: object, _proof: object) -> None:
+def no_ezkl(*_: object, **_options: object) -> None:
     raise ToolchainError("expected the package ezkl, found none")
 
 
@@ -367,7 +367,7 @@ def test_closed_tab__rest_not_sent_back_whole__rejected(world, lie):
 def test_settled_request__proof_refused_by_ezkl__rejected_at_step_7(world):
     """What the proof system refuses is rejected although the deployed verifier accepts it."""
 
-    def refuse(_bundle: object, _proof: object) -> None:
+    def refuse(_bundle: object, _proof: object, *, context: bytes) -> None:
         raise ProofRejectedError("expected an accepted proof, found none")
 
     assert world.audit_request(world.paid, verify=refuse).rejected_steps == (7,)

@@ -16,8 +16,9 @@ from zkml.audit.evidence import Contracts
 from zkml.audit.job_audit import audit_job
 from zkml.audit.policy import AuditPolicy
 from zkml.audit.report import Outcome
+from zkml.circuit_verifiers import make_verifier
+from zkml.core.digests import keccak256
 from zkml.errors import CompileError, VerifierMismatchError
-from zkml.publish.verifiers import make_verifier
 
 pytestmark = pytest.mark.integration
 
@@ -48,9 +49,9 @@ def test_shared_verifier__committed_weights__accepted_and_rebuilt(settled):
 
 def test_shared_verifier__key_of_another_circuit__rejected_at_step_7(settled, monkeypatch):
     """A shared verifier that was given another key than the manifest's is found where the key is made."""
-    key = offchain.shared_key(settled.bundle)
-    other = key[:-1] + bytes([key[-1] ^ 1])
-    monkeypatch.setattr(offchain, "shared_key", lambda _: other)
+    key = offchain.make_shared_key(settled.bundle)
+    other = dataclasses.replace(key, words=(*key.words[:-1], keccak256(key.words[-1])))
+    monkeypatch.setattr(offchain, "make_shared_key", lambda _: other)
     assert audit(settled).rejected_steps == (7,)
 
 
@@ -60,7 +61,7 @@ def test_shared_verifier__key_cannot_be_made__no_verdict(settled, monkeypatch):
     def fail(_bundle):
         raise CompileError("expected a key, found none")
 
-    monkeypatch.setattr(offchain, "shared_key", fail)
+    monkeypatch.setattr(offchain, "make_shared_key", fail)
     report = audit(settled)
     assert (report.step(7).outcome, report.exit_code) == (Outcome.INCONCLUSIVE, 4)
 
@@ -107,7 +108,7 @@ def test_circuit__other_code_on_chain__rejected_at_step_4(settled):
 
     def make(bundle, kind):
         made = make_verifier(bundle, kind, cache_dir=settled.folder / "verifiers").expected
-        return dataclasses.replace(made, code=made.code + b"\x00")
+        return dataclasses.replace(made, inner_code=made.inner_code + b"\x00")
 
     report = rebuilt(settled, settled.bundle.path, rebuild_verifier=make)
     assert report.rejected_steps == (4,)

@@ -6,10 +6,12 @@ import {Routing} from "tests/contracts/support/Routing.sol";
 import {Halo2Burner, Halo2ReusableDouble, Halo2Yes} from "tests/contracts/support/VerifierDoubles.sol";
 import {CommittedWeights} from "verifier_contracts/src/CommittedWeights.sol";
 import {EzklSharedVerifier} from "verifier_contracts/src/EzklSharedVerifier.sol";
-import {CircuitTerms, EzklSharedVerifierFactory} from "verifier_contracts/src/EzklSharedVerifierFactory.sol";
+import {EzklSharedVerifierFactory} from "verifier_contracts/src/EzklSharedVerifierFactory.sol";
 import {CircuitSpec, IVerifierRouter, VerifierClass} from "verifier_contracts/src/IVerifierRouter.sol";
 import {PinnedVerifier} from "verifier_contracts/src/PinnedVerifier.sol";
 import {SharedKeyArguments, SharedKeyPins} from "verifier_contracts/src/SharedKeyPins.sol";
+import {SharedVerifier} from "verifier_contracts/src/SharedVerifier.sol";
+import {CircuitTerms, SharedVerifierFactory} from "verifier_contracts/src/SharedVerifierFactory.sol";
 import {StoredKey, StoredKeys} from "verifier_contracts/src/StoredKeys.sol";
 import {InputDomain, PackedTensors, TensorLayout} from "verifier_contracts/src/TensorLayout.sol";
 
@@ -66,9 +68,7 @@ contract EzklSharedVerifierTest is Routing {
         length = within(length, 0, 2 * PROOF_BYTES);
         vm.assume(length != PROOF_BYTES);
         bytes memory other = firstBytes(bytes.concat(proof, proof), length);
-        refuse(
-            adapter, other, abi.encodeWithSelector(EzklSharedVerifier.ProofLengthMismatch.selector, PROOF_BYTES, length)
-        );
+        refuse(adapter, other, abi.encodeWithSelector(SharedVerifier.ProofLengthMismatch.selector, PROOF_BYTES, length));
     }
 
     function test_verify__wrong_lengths__refused_before_the_verifier() external {
@@ -136,7 +136,7 @@ contract EzklSharedVerifierTest is Routing {
         factory.storeKey(key);
         SharedKeyPins memory pins = SharedKeyPins(digestOf(key), 0, tensors, factory.storedKey(digestOf(crafted)));
         EzklSharedVerifier adapter = EzklSharedVerifier(
-            Clones.cloneWithImmutableArgs(address(factory.IMPLEMENTATION()), SharedKeyArguments.encode(pins))
+            Clones.cloneWithImmutableArgs(factory.IMPLEMENTATION(), SharedKeyArguments.encode(pins))
         );
         // The verifier itself would accept what was crafted.
         halo2.expect(trueCall(crafted), digestOf(crafted));
@@ -149,7 +149,7 @@ contract EzklSharedVerifierTest is Routing {
         external
     {
         ready(makeKey(1, WORDS), 0);
-        address implementation = address(factory.IMPLEMENTATION());
+        address implementation = factory.IMPLEMENTATION();
         address adapter = Clones.cloneWithImmutableArgs(implementation, arguments);
         bytes memory call_ = abi.encodeCall(EzklSharedVerifier.verify, (0, pack(input, 2), pack(output, 4), proof));
         (bool success,) = adapter.staticcall{gas: 3_000_000}(call_);
@@ -186,7 +186,7 @@ contract EzklSharedVerifierTest is Routing {
     function testFuzz_storeKey__any_size_a_key_can_have__reads_back(uint256 seed, uint256 words) external {
         bytes32[] memory key = makeKey(seed, within(words, 34, 2_042));
         vm.expectEmit(address(factory));
-        emit EzklSharedVerifierFactory.KeyStored(digestOf(key), key.length);
+        emit SharedVerifierFactory.KeyStored(digestOf(key), key.length);
         vm.assertEq(factory.storeKey(key), digestOf(key), "digest");
         vm.assertTrue(factory.hasKey(digestOf(key)), "stored");
         vm.assertTrue(halo2.isRegistered(digestOf(key)), "registered");
@@ -249,7 +249,7 @@ contract EzklSharedVerifierTest is Routing {
 
     function test_createAdapter__unknown_key_bad_layout_or_count__refused() external {
         bytes32 digest = factory.storeKey(makeKey(1, WORDS));
-        vm.expectRevert(abi.encodeWithSelector(EzklSharedVerifierFactory.UnknownKey.selector, keccak256("none")));
+        vm.expectRevert(abi.encodeWithSelector(SharedVerifierFactory.UnknownKey.selector, keccak256("none")));
         factory.createAdapter(keccak256("none"), tensors, 0);
         vm.expectRevert(abi.encodeWithSelector(EzklSharedVerifierFactory.InstanceCountMismatch.selector, 5, 6));
         factory.createAdapter(digest, TensorLayout(4, 2, 2, 4), 0);
@@ -268,7 +268,7 @@ contract EzklSharedVerifierTest is Routing {
             gasLimit: 2_000_000,
             class_: VerifierClass.LOCAL
         });
-        vm.expectRevert(abi.encodeWithSelector(EzklSharedVerifierFactory.UnknownKey.selector, digestOf(key)));
+        vm.expectRevert(abi.encodeWithSelector(SharedVerifierFactory.UnknownKey.selector, digestOf(key)));
         factory.addCircuit(router, digestOf(key), terms);
         bytes32 circuitId = factory.storeKeyAndAddCircuit(router, key, terms);
         CircuitSpec memory spec = router.circuit(circuitId);
@@ -286,7 +286,7 @@ contract EzklSharedVerifierTest is Routing {
         bytes32[] memory key = makeKey(1, WORDS);
         CircuitTerms memory terms =
             CircuitTerms(0, 0x29e846df, tensors, InputDomain(-300, 300), 2_000_000, VerifierClass.CEREMONY);
-        address implementation = address(factory.IMPLEMENTATION());
+        address implementation = factory.IMPLEMENTATION();
         vm.expectRevert(
             abi.encodeWithSelector(IVerifierRouter.NotAudited.selector, implementation, implementation.codehash)
         );
@@ -315,7 +315,9 @@ contract EzklSharedVerifierTest is Routing {
         new EzklSharedVerifier(stranger);
         vm.assertEq(factory.verifier(), address(halo2), "verifier");
         vm.assertEq(factory.verifierCodeHash(), address(halo2).codehash, "code hash");
-        vm.assertEq(factory.IMPLEMENTATION().verifier(), address(halo2), "verifier of the implementation");
+        vm.assertEq(
+            EzklSharedVerifier(factory.IMPLEMENTATION()).verifier(), address(halo2), "verifier of the implementation"
+        );
     }
 
     /// @dev Words of noise, with the header that our contracts read: as many instances as the layout has elements, and
@@ -360,7 +362,7 @@ contract EzklSharedVerifierTest is Routing {
     }
 
     function keyMismatch(bytes32 expected, bytes32 found) private pure returns (bytes memory) {
-        return abi.encodeWithSelector(EzklSharedVerifier.KeyMismatch.selector, expected, found);
+        return abi.encodeWithSelector(SharedVerifier.KeyMismatch.selector, expected, found);
     }
 
     function unexpected(uint256 length, uint256 word) private pure returns (bytes memory) {

@@ -114,6 +114,21 @@ contract PackedTensorsTest is Specification {
         }
     }
 
+    function test_elements__domain_of_the_whole_width__none_is_outside() external {
+        int256[] memory elements = new int256[](256);
+        for (uint256 i; i < 256; ++i) {
+            elements[i] = int256(i) - 128;
+        }
+        bytes memory packed = pack(elements, 1);
+        door.checkElements(packed, 1, InputDomain(-128, 127));
+        vm.expectRevert(
+            abi.encodeWithSelector(PackedTensors.ElementOutOfDomain.selector, 255, 127, -128, 126)
+        );
+        door.checkElements(packed, 1, InputDomain(-128, 126));
+        vm.expectRevert(abi.encodeWithSelector(PackedTensors.ElementOutOfDomain.selector, 0, -128, -127, 127));
+        door.checkElements(packed, 1, InputDomain(-127, 127));
+    }
+
     function test_elements__widest_domain_of_eight_bytes__ends_pass_and_neighbours_do_not() external {
         InputDomain memory domain = InputDomain(type(int64).min, type(int64).min + int64(uint64(1 << 32)) - 1);
         int256[] memory elements = new int256[](2);

@@ -4,10 +4,10 @@ pragma solidity 0.8.37;
 import {Clones} from "@openzeppelin/contracts/proxy/Clones.sol";
 import {Routing} from "tests/contracts/support/Routing.sol";
 import {Halo2ReusableDouble} from "tests/contracts/support/VerifierDoubles.sol";
-import {EzklSharedVerifier} from "verifier_contracts/src/EzklSharedVerifier.sol";
 import {EzklSharedVerifierFactory} from "verifier_contracts/src/EzklSharedVerifierFactory.sol";
 import {CircuitSpec, VerifierClass} from "verifier_contracts/src/IVerifierRouter.sol";
 import {SharedKeyArguments, SharedKeyPins} from "verifier_contracts/src/SharedKeyPins.sol";
+import {SharedVerifier} from "verifier_contracts/src/SharedVerifier.sol";
 import {StoredKey} from "verifier_contracts/src/StoredKeys.sol";
 import {TensorLayout} from "verifier_contracts/src/TensorLayout.sol";
 
@@ -45,7 +45,7 @@ contract ReviewCeremonyTest is Routing {
         key[2] = bytes32(uint256(6));
         digest = factory.storeKey(key);
         stored = factory.storedKey(digest);
-        audit(address(factory.IMPLEMENTATION()));
+        audit(factory.IMPLEMENTATION());
     }
 
     function test_add__ceremony_on_the_factorys_clone__accepted() external {
@@ -59,13 +59,13 @@ contract ReviewCeremonyTest is Routing {
 
     function test_add__ceremony_on_a_key_that_can_vanish__refused() external {
         stored.first = address(new Phoenix(destroyer, stored.first.code));
-        refuse(cloneOf(address(factory.IMPLEMENTATION())));
+        refuse(cloneOf(factory.IMPLEMENTATION()));
     }
 
     function test_add__ceremony_on_an_implementation_that_can_vanish__refused() external {
-        bytes memory code = address(factory.IMPLEMENTATION()).code;
+        bytes memory code = factory.IMPLEMENTATION().code;
         address implementation = address(new Phoenix(destroyer, code));
-        vm.assertEq(implementation.codehash, address(factory.IMPLEMENTATION()).codehash, "audited code");
+        vm.assertEq(implementation.codehash, factory.IMPLEMENTATION().codehash, "audited code");
         refuse(cloneOf(implementation));
     }
 
@@ -81,7 +81,7 @@ contract ReviewCeremonyTest is Routing {
 
     function refuse(address adapter) private {
         CircuitSpec memory spec = specFor(adapter);
-        vm.expectPartialRevert(EzklSharedVerifier.ForeignClone.selector);
+        vm.expectPartialRevert(SharedVerifier.ForeignClone.selector);
         router.add(spec);
     }
 }

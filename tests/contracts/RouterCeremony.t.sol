@@ -6,7 +6,7 @@ import {Routing} from "tests/contracts/support/Routing.sol";
 import {SharedKeyDouble, TripleVerifier} from "tests/contracts/support/VerifierDoubles.sol";
 import {Ceremonies, Ceremony} from "verifier_contracts/src/Ceremonies.sol";
 import {CircuitSpec, IVerifierRouter, VerifierClass} from "verifier_contracts/src/IVerifierRouter.sol";
-import {TensorLayout} from "verifier_contracts/src/TensorLayout.sol";
+import {InputDomain, TensorLayout} from "verifier_contracts/src/TensorLayout.sol";
 import {VerifierRouter} from "verifier_contracts/src/VerifierRouter.sol";
 
 /// @notice The class CEREMONY: who gets in, who does not, and that what got in cannot change afterwards.
@@ -76,6 +76,17 @@ contract RouterCeremonyTest is Routing {
                 IVerifierRouter.PinMismatch.selector, keccak256(abi.encode(spec.tensors)), keccak256(abi.encode(pinned))
             )
         );
+    }
+
+    function test_add__another_domain_than_the_keys__refused_in_the_class_alone() external {
+        CircuitSpec memory spec = ceremonySpec();
+        SharedKeyDouble(adapter).demand(InputDomain(spec.domain.min, spec.domain.max + 1));
+        refuse(spec, abi.encodeWithSelector(SharedKeyDouble.AnotherDomain.selector));
+        spec.class_ = VerifierClass.UNVOUCHED;
+        router.add(spec);
+        spec = ceremonySpec();
+        SharedKeyDouble(adapter).demand(spec.domain);
+        router.add(spec);
     }
 
     function test_add__implementation_not_audited__refused() external {

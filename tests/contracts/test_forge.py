@@ -34,6 +34,8 @@ CONTRACTS = (
     "ModelSteward",
     "ModelToken",
     "ModelTokenFactory",
+    "OctetSharedVerifier",
+    "OctetSharedVerifierFactory",
     "ProtocolAdmin",
     "ProverRegistry",
     "RevenueLedger",

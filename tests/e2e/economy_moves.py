@@ -115,6 +115,12 @@ class Desk:
         self.world.market.manager.reclaim(self.world.keys[prover], self.jobs[order.name])
         self.note("take_over", order.name, prover)
 
+    def proof(self, order: Order, *, prover: str = "") -> Proved:
+        """Prove a job, for its prover or for another one."""
+        payee = self.world.address(prover or order.prover)
+        context = self.world.market.manager.context_of(self.jobs[order.name], payee)
+        return self.world.prove(order.model, order.sample, context)
+
     def settle(self, order: Order, proved: Proved, *, prover: str = "") -> None:
         """Settle a job by its own proof."""
         sender = self.world.keys[prover or order.prover]
@@ -130,11 +136,13 @@ class Desk:
         for order in orders:
             self.note("settle", order.name)
 
-    def settle_batch(self, orders: Sequence[Order], proved: Proved) -> None:
-        """Settle jobs of one prover and model by one proof."""
-        circuit = self.world.published[orders[0].model].circuits[1].circuit_id
+    def settle_two(self, one: Order, other: Order) -> None:
+        """Settle two jobs of one prover and of the root by one proof."""
+        orders, manager, prover = (one, other), self.world.market.manager, self.world.keys[one.prover]
+        circuit = self.world.published[one.model].circuits[1].circuit_id
         jobs = [self.jobs[order.name] for order in orders]
-        self.world.market.manager.settle_batch(self.world.keys[orders[0].prover], jobs, circuit, proved)
+        context = manager.batch_context_of(jobs, prover.address)
+        manager.settle_batch(prover, jobs, circuit, self.world.prove_two((one.sample, other.sample), context))
         for order in orders:
             self.note("settle", order.name)
 
@@ -172,11 +180,12 @@ class Desk:
         message = request_message(tabs.chain.chain_id, tabs.address, request)
         return request, sign_message(self.world.keys[requester], message)
 
-    def draw(self, draw: Draw, requester: str, proved: Proved) -> None:
+    def draw(self, draw: Draw, requester: str) -> None:
         """Settle a signed request from its tab."""
         request, signature = self.sign(draw, requester)
-        prover = self.world.keys[draw.prover]
-        self.world.market.tabs.settle_signed(prover, request, signature, proved)
+        prover, tabs = self.world.keys[draw.prover], self.world.market.tabs
+        context = tabs.context_of(request, prover.address)
+        tabs.settle_signed(prover, request, signature, self.world.prove(draw.model, draw.sample, context))
         fees = {"model_fee": draw.model_fee, "prover_fee": draw.prover_fee}
         self.note("settle_request", draw.tab, draw.model, draw.prover, **fees)
 

@@ -1,9 +1,12 @@
 """Three models that are kin, published with real proofs on a real node, and the people who trade in them.
 
-All have one architecture and committed weights: one verifying key, one pin of the shared verifier.
+All have one architecture. With EZKL their weights are committed: one verifying key, one pin of the shared
+verifier. With OCTET each has a key of its own, behind the same shared verifier, and proofs are bound to who is
+paid for them.
 """
 
 import copy
+import functools
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -131,6 +134,7 @@ class World:
         bundles: by model, for one input; `batch` is the root's for two.
         published: by model.
         keys: by name of the person.
+        made: proofs, by bundle, packed input and context.
     """
 
     home: Home
@@ -139,6 +143,12 @@ class World:
     bundles: dict[str, Bundle]
     published: dict[str, Publication] = field(default_factory=dict)
     keys: dict[str, LocalAccount] = field(default_factory=dict)
+    made: dict[tuple[str, bytes, bytes], Proved] = field(default_factory=dict)
+
+    @property
+    def has_committed_weights(self) -> bool:
+        """Whether one key serves all weights of the architecture."""
+        return self.bundles["root"].manifest.weight_point is not None
 
     def model_id(self, model: str) -> int:
         """Return a model's id on chain."""
@@ -152,23 +162,27 @@ class World:
         """Return a sample as the circuits for one input take it."""
         return self.system.quantize_input(self.bundles["root"], SAMPLES[sample].numpy())
 
-    def prove(self, model: str, sample: int) -> Proved:
-        """Prove what a model makes of a sample."""
-        return self.prove_packed(model, self.packed(sample))
+    def prove(self, model: str, sample: int, context: bytes) -> Proved:
+        """Prove what a model makes of a sample, for whoever is paid for it."""
+        return self.prove_packed(model, self.packed(sample), context)
 
-    def prove_two(self, samples: tuple[int, int]) -> Proved:
+    def prove_two(self, samples: tuple[int, int], context: bytes) -> Proved:
         """Prove what the root makes of two samples at once."""
         packed = [self.packed(sample) for sample in samples]
-        return self.prove_packed("batch", pack_batch(self.bundles["batch"].manifest, packed))
+        return self.prove_packed("batch", pack_batch(self.bundles["batch"].manifest, packed), context)
 
-    def prove_packed(self, bundle: str, packed: bytes) -> Proved:
-        """Prove what a bundle makes of a packed input."""
-        made = prove_input(self.bundles[bundle], self.system, packed, self.home.root / "witness.json")
-        return packed, from_hex(made.output), from_hex(made.proof)
+    def prove_packed(self, bundle: str, packed: bytes, context: bytes) -> Proved:
+        """Prove what a bundle makes of a packed input; once, where proofs are not bound to a context."""
+        wanted = bundle, packed, context if self.system.binds_context else ZERO32
+        if wanted not in self.made:
+            witness = self.home.root / "witness.json"
+            made = prove_input(self.bundles[bundle], self.system, packed, witness, context=wanted[2])
+            self.made[wanted] = packed, from_hex(made.output), from_hex(made.proof)
+        return self.made[wanted]
 
 
-def compile_model(folder: Path, name: str, net: nn.Module) -> Bundle:
-    """Compile a model for one input; all of this architecture share their key."""
+def compile_model(folder: Path, name: str, net: nn.Module, system: str) -> Bundle:
+    """Compile a model for one input; all of this architecture share their key where weights are committed."""
     onnx = folder / f"{name}.onnx"
     export_module(net, SAMPLES[:1], onnx, name=name)
     wanted = CompileRequest(
@@ -180,20 +194,20 @@ def compile_model(folder: Path, name: str, net: nn.Module) -> Bundle:
         domain=(-1.0, 1.0),
         # Loose, so that all are calibrated alike wherever they were trained.
         budget=ErrorBudget(relative_error=0.1, min_argmax_agreement=0.9),
-        weights="committed",
+        weights="committed" if system == "ezkl" else "fixed",
     )
-    return open_system("ezkl").compile(wanted)
+    return open_system(system).compile(wanted)
 
 
-def _compile_kin(folder: Path) -> list[str]:
-    bundles = {name: compile_model(folder, name, net) for name, net in train_models().items()}
-    open_system("ezkl").compile_batch(bundles["root"], 2, folder / "batch", SrsStore(folder / "srs"))
+def _compile_kin(folder: Path, system: str) -> list[str]:
+    bundles = {name: compile_model(folder, name, net, system) for name, net in train_models().items()}
+    open_system(system).compile_batch(bundles["root"], 2, folder / "batch", SrsStore(folder / "srs"))
     return [*bundles, "batch"]
 
 
-def kin_bundles() -> dict[str, Bundle]:
+def kin_bundles(system: str) -> dict[str, Bundle]:
     """Return the three models and the root's batch, compiled once in a test run."""
-    folder, names = built_once("kin", _compile_kin)
+    folder, names = built_once(f"kin-{system}", functools.partial(_compile_kin, system=system))
     return {name: Bundle.open(folder / name) for name in names}
 
 
@@ -240,17 +254,19 @@ def open_world(
     *,
     more_bundles: dict[str, Bundle] | None = None,
     rules: OfferingRules | None = None,
+    system: str,
 ) -> Iterator[World]:
     """Build everything below `folder`, on a node that stops with the context.
 
     Args:
         folder: becomes a home.
         cast: who takes part.
+        system: name of the proof system.
         more_bundles: of models beyond the three.
         rules: of offerings; the chain's defaults when None.
     """
-    home, system = Home(folder), open_system("ezkl")
-    bundles = kin_bundles() | (more_bundles or {})
+    home = Home(folder)
+    bundles = kin_bundles(system) | (more_bundles or {})
     keys = {name: Account.from_key(keccak256(name.encode())) for name in cast.people}
     with Anvil.start(home.chain) as node, Chain(node.endpoint) as chain:
         for account in keys.values():
@@ -272,7 +288,7 @@ def open_world(
         deployed = deploy_core(
             chain, deployer, folder=home.deployments, terms=terms, protocol=protocol, rules=rules
         )
-        world = World(home, wiring.bind(chain, deployed), system, bundles, keys=keys)
+        world = World(home, wiring.bind(chain, deployed), open_system(system), bundles, keys=keys)
         for model in cast.owners:
             world.published[model] = _publish(world, model, cast)
         _fund(world, cast)

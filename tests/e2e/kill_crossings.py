@@ -45,7 +45,7 @@ PORTS: tuple[tuple[type, str, Name], ...] = (
     # Circuits.
     (BundleCircuit, "witness", lambda _self, _input, **_: "witness"),
     (BundleCircuit, "prove", lambda _self, _input, _output, **_: "prove"),
-    (BundleCircuit, "verify", lambda _self, _input, _output, _proof: "verify"),
+    (BundleCircuit, "verify", lambda _self, _input, _output, _proof, **_: "verify"),
     # Requests on tabs.
     (RequestJournal, "accept", lambda _self, _accepted, **_: "accept"),
     (RequestJournal, "mark", lambda _self, _case, state, **_: f"mark request {state}"),

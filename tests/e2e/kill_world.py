@@ -1,4 +1,4 @@
-"""A market with one tiny real EZKL model, built once in a test run, and nodes on it that are killed.
+"""A market with one tiny real model of either proof system, built once in a test run, and nodes that are killed.
 
 A case is a copy of a home in which a node has measured its circuit, on a chain that is put back to one
 snapshot before each case: so that all cases begin alike, and their figures can be compared.
@@ -26,7 +26,7 @@ from eth_account.signers.local import LocalAccount
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "integration"))
 
-from ezkl_circuits import SAMPLES, lab
+from ezkl_circuits import SAMPLES, lab, octet_lab
 
 from prover_nodes.journal import Journal, open_journal
 from verifier_contracts.deploy import deploy_core
@@ -76,9 +76,9 @@ def free_port() -> int:
 # --- what is built once -------------------------------------------------------------------------
 
 
-def _build(folder: Path) -> dict[str, Any]:
-    """Publish the model on a new chain, and have a node measure it on one job; leave home and chain behind."""
-    tiny, home = lab("Relu"), Home(folder / "home")
+def _build(folder: Path, system: str) -> dict[str, Any]:
+    """Publish the model on a new chain; leave home and chain behind."""
+    tiny, home = octet_lab() if system == "octet" else lab("Relu"), Home(folder / "home")
     shutil.copytree(tiny.bundle.path, home.bundles / "tiny")
     home.keys.mkdir(mode=0o700)
     for role, account in (("prover", PROVER), ("requester", REQUESTER)):
@@ -106,6 +106,7 @@ def _build(folder: Path) -> dict[str, Any]:
             market.token.mint(deployer, account.address, units)
         market.token.approve(REQUESTER, market.ledger.address, 10 * FUNDS)
     return {
+        "system": system,
         "model_id": published.model_id,
         "circuit_id": published.circuit.circuit_id,
         "inputs": samples,
@@ -177,6 +178,7 @@ class World:
 
     def __init__(self, template: Path, built: dict[str, Any], chain: Chain, zygote: Zygote) -> None:
         self.template, self.chain, self.zygote = template, chain, zygote
+        self.system: str = built["system"]
         self.model_id: int = built["model_id"]
         self.circuit_id: bytes = built["circuit_id"]
         self.inputs: list[bytes] = built["inputs"]
@@ -219,9 +221,9 @@ class World:
 
 
 @contextlib.contextmanager
-def open_world(folder: Path) -> Iterator[World]:
-    """Start a chain and a zygote of one's own on a copy of what is built once."""
-    built_folder, built = built_once("killed-node", _build)
+def open_world(folder: Path, system: str = "ezkl") -> Iterator[World]:
+    """Start a chain and a zygote of one's own on a copy of what is built once for a proof system."""
+    built_folder, built = built_once(f"killed-node-{system}", lambda made: _build(made, system))
     template = Path(shutil.copytree(built_folder / "home", folder / "home"))
     zygote = Zygote.start(folder)
     try:

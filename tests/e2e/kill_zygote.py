@@ -8,57 +8,46 @@ S negative where a signal ended it. It ends with its standard input, and its for
 """
 
 import contextlib
-import ctypes
 import importlib
 import json
 import os
 import select
-import signal
-import sys
 import threading
-import traceback
 from typing import Any, NoReturn
 
+from fork_server import become, run_and_exit
 from kill_crossings import watch_crossings
 
-from zkml.cli.main import main as zkml
-
 MODULES = (
+    "circuits.ezkl.system",
+    "circuits.octet.chain.chain_key",
+    "circuits.octet.system",
     "prover_nodes.api.server",
     "prover_nodes.direct.build",
+    "prover_nodes.logs",
     "prover_nodes.process",
     "prover_nodes.process_file",
+    "pynvml",
+    "structlog",
+    "zkml.adapters.ezkl.spares",
     "zkml.adapters.home_directory",
+    "zkml.cli.job_open",
     "zkml.cli.prover",
     "zkml.wiring",
 )
-SET_DEATH_SIGNAL = 1
 POLL_SECONDS = 0.02
 
 
 def run(given: dict[str, Any]) -> NoReturn:
     """Become one command, with its crossings watched."""
-    ctypes.CDLL(None).prctl(SET_DEATH_SIGNAL, signal.SIGKILL)
-    for path, number in ((os.devnull, 0), (given["output"], 1), (given["log"], 2)):
-        flags = os.O_RDWR | os.O_CREAT | os.O_APPEND
-        os.dup2(os.open(path, flags, 0o600), number)
-    for name in [name for name in os.environ if name.startswith("ZKML_") and "NODE" not in name]:
-        del os.environ[name]
-    os.environ.update(given["environment"])
+    flags = os.O_RDWR | os.O_CREAT | os.O_APPEND
+    files = [os.open(path, flags, 0o600) for path in (os.devnull, given["output"], given["log"])]
+    kept = {
+        name: value for name, value in os.environ.items() if not name.startswith("ZKML_") or "NODE" in name
+    }
+    become(given["argv"], kept | given["environment"], files)
     watch_crossings(given)
-    sys.argv = ["zkml", *given["argv"]]
-    try:
-        zkml()
-    except SystemExit as ended:
-        code = ended.code if isinstance(ended.code, int) else int(ended.code is not None)
-    except BaseException:  # noqa: BLE001 a fork must never go on as its parent
-        traceback.print_exc()
-        code = 99
-    else:
-        code = 0
-    sys.stdout.flush()
-    sys.stderr.flush()
-    os._exit(code)
+    run_and_exit()
 
 
 def report(**values: int) -> None:

@@ -33,16 +33,12 @@ class Story:
     Attributes:
         desk: where moves are made and noted.
         seen: what was seen of the chain, in order.
-        proofs: by model, of one sample each.
         fresh: the proof that released the first offering.
     """
 
     def __init__(self, desk: OfferingDesk) -> None:
         self.desk = desk
         self.seen: list[Sighting] = []
-        self.proofs: dict[str, Proved] = {
-            model: desk.world.prove(model, sample) for model, sample in SAMPLES.items()
-        }
         self.fresh: Proved = (b"", b"", b"")
         self._paid = 0
 
@@ -70,7 +66,11 @@ class Story:
         if refused:
             self.refused(lambda: self.desk.claim(order._replace(prover=refused)))
         self.desk.claim(order)
-        self.desk.settle(order, self.proofs[model])
+        self.desk.settle(order, self.desk.proof(order))
+
+    def stale(self, seed: bytes) -> Proved:
+        """Prove what is sold on an input that no chain drew."""
+        return self.desk.world.prove("merge", SAMPLES["merge"], seed)
 
     def refused(self, *moves: Callable[[], object]) -> None:
         """Check that moves are refused, and that no block was made: nothing anywhere has moved by them."""
@@ -137,21 +137,22 @@ class Story:
         desk = self.desk
         desk.open_tab("rosa's", "rosa", "merge", "pia", 9_000_011)
         request = Draw("rosa's", "merge", "pia", FINE.fee + 450_001, 2_345_677, SAMPLES["merge"])
-        desk.draw(request, "rosa", self.proofs["merge"])
+        desk.draw(request, "rosa")
         desk.close_tab("rosa's", "pia")
 
     def deliver(self) -> None:
         """Release with a fresh proof, not a second before midnight, and with no other proof."""
         desk, offerings = self.desk, self.desk.world.market.offerings
-        number, unlock_at = desk.ids["fine"], desk.facts("fine").unlock_at
-        fresh = desk.world.prove_packed("merge", offerings.release_input(number))
+        number, facts = desk.ids["fine"], desk.facts("fine")
+        unlock_at = facts.unlock_at
+        fresh = desk.world.prove_packed("merge", offerings.release_input(number), facts.seed)
         desk.be_at(datetime.fromtimestamp(unlock_at, UTC), seconds=-120)
         desk.at_exactly(unlock_at - 1)
         self.refused(lambda: desk.release("fine", fresh), *self._thefts("fine"))
         self.look("the last second of the lock", at=unlock_at - 1)
         self.look("releasable", at=unlock_at)
-        kindred = desk.world.prove_packed("tuned", fresh[0])
-        stale, altered = self.proofs["merge"], fresh[2][:-1] + bytes([fresh[2][-1] ^ 1])
+        kindred = desk.world.prove_packed("tuned", fresh[0], facts.seed)
+        stale, altered = self.stale(facts.seed), fresh[2][:-1] + bytes([fresh[2][-1] ^ 1])
         wrong = [
             stale,
             kindred,
@@ -273,7 +274,8 @@ class Story:
         desk.be_at(datetime.fromtimestamp(unlock_at, UTC), seconds=3_000)
         desk.reveal("junk", "junk")
         self.look("junk revealed")
-        fresh = desk.world.prove_packed("junk", offerings.release_input(desk.ids["junk"]))
+        seed = desk.facts("junk").seed
+        fresh = desk.world.prove_packed("junk", offerings.release_input(desk.ids["junk"]), seed)
         self.refused(lambda: desk.release("junk", fresh), *self._thefts("junk"))
         self.suppose_the_guardian_speaks()
         assert desk.challenge("junk", "junk") == GARBLED_CHUNK

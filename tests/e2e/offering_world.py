@@ -3,6 +3,7 @@
 Ada owns the root, Cleo a model tuned from it, Ben the merge of both: A, C and B. Mal derives a fourth from Ben's.
 """
 
+import functools
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -163,15 +164,18 @@ def seal(folder: Path, model: str, source: Path, *, garbled: bool = False) -> Se
 
 
 @contextmanager
-def open_offering_lab(folder: Path) -> Iterator[OfferingLab]:
-    """Build everything below `folder`, on a node that stops with the context."""
-    junk = Bundle.open(built_once("junk", _compile_junk)[0] / "junk")
-    with open_world(folder, CAST, more_bundles={"junk": junk}, rules=RULES) as world:
+def open_offering_lab(folder: Path, system: str) -> Iterator[OfferingLab]:
+    """Build everything below `folder` with one proof system, on a node that stops with the context."""
+    made = built_once(f"junk-{system}", functools.partial(_compile_junk, system=system))[0]
+    junk = Bundle.open(made / "junk")
+    with open_world(folder, CAST, more_bundles={"junk": junk}, rules=RULES, system=system) as world:
         lab = OfferingLab(world, clock_changes(world.market.chain.now()))
         for model in ("tuned", "merge"):
             lab.sealed[model] = seal(folder, model, world.bundles[model].file("onnx"))
-        # A proving key gives the weights away, and is long enough for many chunks.
-        lab.sealed["junk"] = seal(folder, "junk", junk.file("proving_key"), garbled=True)
+        # A bundle gives the weights away, and all of it is long enough for many chunks.
+        whole = folder / "junk.plain"
+        whole.write_bytes(b"".join(path.read_bytes() for path in sorted(junk.path.iterdir())))
+        lab.sealed["junk"] = seal(folder, "junk", whole, garbled=True)
         for model in KEYS:
             world.market.registry.set_access(
                 world.keys[OWNERS[model]], world.model_id(model), world.address("pia"), granted=True
@@ -181,9 +185,9 @@ def open_offering_lab(folder: Path) -> Iterator[OfferingLab]:
         yield lab
 
 
-def _compile_junk(folder: Path) -> None:
+def _compile_junk(folder: Path, system: str) -> None:
     """Compile a model that is nearly the merge: other weights, and so a model of its own."""
     nets = train_models()
     root, merge = nets["root"].state_dict(), nets["merge"]
     merge.load_state_dict({name: (3 * value + root[name]) / 4 for name, value in merge.state_dict().items()})
-    compile_model(folder, "junk", merge)
+    compile_model(folder, "junk", merge, system)

@@ -17,7 +17,18 @@ import pytest
 from eth_account import Account
 from kill_client import PatientClient, client_of, name_of, serve_requests
 from kill_proxy import CheatingProxy
-from kill_world import FUNDS, ONE_TOKEN, PROVER, REQUESTER, Ledger, Operator, free_port, open_world, until
+from kill_world import (
+    FUNDS,
+    ONE_TOKEN,
+    PROVER,
+    REQUESTER,
+    Ledger,
+    Operator,
+    free_port,
+    open_world,
+    until,
+)
+from systems import SYSTEMS
 
 from circuits.bundle import Bundle
 from circuits.single_proof import prove_input
@@ -29,6 +40,7 @@ from zkml.config.home import Home
 from zkml.config.settings import ChainSettings, Settings
 from zkml.core.cid import cid_of
 from zkml.core.digests import keccak256
+from zkml.core.identifiers import ZERO32
 from zkml.core.job_machine import JobStatus
 from zkml.core.records import from_hex, to_hex
 from zkml.core.signed_requests import request_from_record
@@ -47,9 +59,9 @@ pytestmark = [pytest.mark.e2e, pytest.mark.integration]
 RIVALS = tuple(Account.from_key(keccak256(b"rival %d" % number)) for number in range(4))
 
 
-@pytest.fixture(scope="module")
-def world(tmp_path_factory):
-    with open_world(tmp_path_factory.mktemp("cheats")) as world:
+@pytest.fixture(scope="module", params=SYSTEMS)
+def world(request, tmp_path_factory):
+    with open_world(tmp_path_factory.mktemp("cheats"), request.param) as world:
         serve_requests(world)
         for rival in RIVALS:
             world.chain.send_once("anvil_setBalance", [rival.address, hex(10**18)])
@@ -65,17 +77,18 @@ def same_beginning(world):
 
 @pytest.fixture(scope="module")
 def prove(world, tmp_path_factory):
-    """Proves an input as anybody can who has the bundle."""
+    """Proves an input as anybody can who has the bundle, for a context where the system binds proofs to one."""
     [manifest] = Home(world.template).bundles.glob("*/manifest.json")
-    bundle, system = Bundle.open(manifest.parent), open_system("ezkl")
-    made: dict[bytes, tuple[bytes, bytes, bytes]] = {}
+    bundle, system = Bundle.open(manifest.parent), open_system(world.system)
+    made: dict[tuple[bytes, bytes], tuple[bytes, bytes, bytes]] = {}
 
-    def proved(packed: bytes) -> tuple[bytes, bytes, bytes]:
-        if packed not in made:
+    def proved(packed: bytes, context: bytes) -> tuple[bytes, bytes, bytes]:
+        wanted = packed, context if system.binds_context else ZERO32
+        if wanted not in made:
             witness = tmp_path_factory.mktemp("witness") / "witness.json"
-            found = prove_input(bundle, system, packed, witness)
-            made[packed] = (from_hex(found.input), from_hex(found.output), from_hex(found.proof))
-        return made[packed]
+            found = prove_input(bundle, system, packed, witness, context=wanted[1])
+            made[wanted] = (from_hex(found.input), from_hex(found.output), from_hex(found.proof))
+        return made[wanted]
 
     return proved
 
@@ -235,8 +248,12 @@ def test_client__replays_a_paid_request__one_proof_one_payment(world, serving):
 # --- cheating nodes -----------------------------------------------------------------------------------
 
 
-def cheats_of(right, stale):
-    """Return settlements that are not the proof of an input, from right ones of it and of another input."""
+def cheats_of(right, stale, borrowed):
+    """Return settlements that are not the proof of an input.
+
+    From right ones of it and of another input, and from one of it for another payee, which is as good as its
+    own where proofs are not bound to theirs.
+    """
     packed, output, proof = right
     flipped = bytes([proof[40] ^ 1])
     wrong = output[:-1] + bytes([output[-1] ^ 1])
@@ -248,7 +265,7 @@ def cheats_of(right, stale):
         "flipped bit": (packed, output, proof[:40] + flipped + proof[41:]),
         "no proof": (packed, output, b""),
         "cut off": (packed, output, proof[:-32]),
-    }
+    } | ({} if borrowed == right else {"proof for another payee": borrowed})
 
 
 def test_prover__claims_and_has_no_proof__is_not_paid_and_loses_its_collateral(world, prove):
@@ -261,12 +278,15 @@ def test_prover__claims_and_has_no_proof__is_not_paid_and_loses_its_collateral(w
     before = market.ledger.credits_of(REQUESTER.address)
     job = world.open_job()
     market.manager.claim(rival, job)
-    for name, cheat in cheats_of(prove(packed), prove(world.inputs[1])).items():
+    context = market.manager.context_of(job, rival.address)
+    right, stale = prove(packed, context), prove(world.inputs[1], context)
+    borrowed = prove(packed, market.manager.context_of(job, PROVER.address))
+    for name, cheat in cheats_of(right, stale, borrowed).items():
         with pytest.raises(ProofRejectedError):
             market.manager.settle(rival, job, *cheat)
         assert market.ledger.credits_of(rival.address) == 0, name
     with pytest.raises(BindingError):
-        market.manager.settle(rival, job, *prove(world.inputs[1]))
+        market.manager.settle(rival, job, *stale)
     pass_time(world.chain, 4000)
     market.manager.refund(world.deployer, job)
     facts = market.manager.facts(job)
@@ -308,8 +328,10 @@ def test_prover__of_a_tab_without_the_right_proof__draws_nothing(world, prove):
     record = client.sign(packed)
     request = request_from_record(world.chain.chain_id, market.tabs.address, record)
     signature = from_hex(record.signature)
-    right, stale = prove(packed), prove(world.inputs[1])
-    for cheat in cheats_of(right, stale).values():
+    context = market.tabs.context_of(request, PROVER.address)
+    right, stale = prove(packed, context), prove(world.inputs[1], context)
+    borrowed = prove(packed, market.tabs.context_of(request, RIVALS[0].address))
+    for cheat in cheats_of(right, stale, borrowed).values():
         with pytest.raises(ProofRejectedError):
             market.tabs.settle_signed(PROVER, request, signature, cheat)
     with pytest.raises(BindingError):
@@ -337,7 +359,7 @@ def test_node__answers_with_what_it_has_no_proof_of__shows_its_client_nothing(
     requester = replace(requester, settings=replace(requester.settings, tab_amount=20 * ONE_TOKEN))
     values = [0.25, -0.5, 0.75, 0.125]
     did = client_of(world, REQUESTER, PROVER.address, url).world.did
-    stale = prove(world.inputs[1])
+    stale = prove(world.inputs[1], ZERO32)
     with CheatingProxy(url) as proxy:
         until(lambda: operator.crossings()["start:before"], "the start")
         until(lambda: is_serving(url), "the models")

@@ -9,6 +9,7 @@ from pathlib import Path
 import psutil
 import pytest
 from commands import ZKML, environment, interruptible, nodes_of, zkml
+from systems import FAST, SYSTEMS
 
 from zkml.adapters.evm.anvil import Anvil
 from zkml.adapters.evm.rpc import Chain
@@ -24,14 +25,19 @@ pytestmark = pytest.mark.e2e
 MODEL_FEE, PLATFORM_PPM, FLAT_FEE, MILLION = 500_000, 25_000, 10_000, 1_000_000
 
 
+@pytest.fixture(scope="module", params=["toured", "toured_with_octet"], ids=["ezkl", "octet"])
+def report(request) -> dict:
+    """Return the report of a tour with each proof system."""
+    return request.getfixturevalue(request.param)[1]
+
+
 def paid_jobs(report: dict) -> list[dict]:
     """Return the jobs that were paid for: the honest three, and the one that was taken over."""
     return [*report["jobs"], report["taken_over"]]
 
 
-def test_demo__from_nothing__three_jobs_paid_for_what_the_proofs_say(toured):
+def test_demo__from_nothing__three_jobs_paid_for_what_the_proofs_say(report):
     """Accuracy is at least 95 %, each output is the proof's, and each image gets the label it shows."""
-    _, report = toured
     assert report["float_accuracy"] >= 0.95
     assert report["circuit_accuracy"] >= report["float_accuracy"] - 0.02
     assert len(report["jobs"]) == 3
@@ -40,33 +46,35 @@ def test_demo__from_nothing__three_jobs_paid_for_what_the_proofs_say(toured):
     assert not report["srs_is_secure"]
 
 
-def test_demo__prices__prover_model_and_platform_by_the_terms(toured):
+def test_demo__prices__prover_model_and_platform_by_the_terms(report):
     """The prover gets what was on offer, the model its fee less the platform's part: the price."""
-    for job in paid_jobs(toured[1]):
+    for job in paid_jobs(report):
         cut = MODEL_FEE * PLATFORM_PPM // MILLION
         assert 1_000_000 <= int(job["paid"]) <= 2_500_000
         assert (int(job["revenue"]), int(job["platform"])) == (MODEL_FEE - cut, cut + FLAT_FEE)
         assert int(job["price"]) == int(job["paid"]) + MODEL_FEE + FLAT_FEE
 
 
-def test_demo__auction__a_job_that_waits_pays_its_prover_more(toured):
+def test_demo__auction__a_job_that_waits_pays_its_prover_more(report):
     """The three jobs are opened together and served one by one: each later claim finds a higher fee."""
-    fees = [int(job["paid"]) for job in toured[1]["jobs"]]
+    fees = [int(job["paid"]) for job in report["jobs"]]
     assert fees == sorted(fees)
     assert fees[0] < fees[-1]
 
 
-def test_demo__six_lies__each_refused_by_its_own_check(toured):
+def test_demo__six_lies__each_refused_by_its_own_check(report):
     """Every lie is refused for its own reason, in a mined transaction where one can be sent."""
-    attempts = {attempt["lie"]: attempt for attempt in toured[1]["attempts"]}
+    attempts = {attempt["lie"]: attempt for attempt in report["attempts"]}
+    is_bound = "a proof made for another prover" in attempts
     assert list(attempts) == [
         "a changed output",
         "a changed input",
         "a proof of another image",
         "a proof with trailing bytes",
         "a random proof",
-        "an instance plus the field modulus",
+        "a proof made for another prover" if is_bound else "an instance plus the field modulus",
     ]
+    assert is_bound == report["system"].startswith("octet")
     assert attempts["a changed input"]["reason"] == "InputMismatch"
     for lie in (
         "a changed output",
@@ -74,14 +82,13 @@ def test_demo__six_lies__each_refused_by_its_own_check(toured):
         "a proof with trailing bytes",
         "a random proof",
     ):
-        assert attempts[lie]["reason"] == "ProofRejected: VerifierReverted"
+        assert attempts[lie]["reason"].startswith("ProofRejected: ")
     sent = [attempt["transaction"] for attempt in attempts.values() if attempt["transaction"]]
-    assert len(set(sent)) == 5
+    assert len(set(sent)) == 5 + is_bound
 
 
-def test_demo__broken_claims__cost_the_cheat_its_collateral_by_the_terms(toured):
+def test_demo__broken_claims__cost_the_cheat_its_collateral_by_the_terms(report):
     """Who settles instead earns half of it; of the rest half is the treasury's and half burns."""
-    _, report = toured
     taken, refunded = report["forfeits"]
     assert (taken["job_id"], refunded["job_id"]) == (report["cheated_job"], report["refunded_job"])
     assert (taken["ended"], refunded["ended"]) == ("settled by another prover", "refunded")
@@ -92,9 +99,8 @@ def test_demo__broken_claims__cost_the_cheat_its_collateral_by_the_terms(toured)
     assert report["taken_over"]["job_id"] == report["cheated_job"]
 
 
-def test_demo__balances__move_by_the_terms_and_their_sums_agree(toured):
+def test_demo__balances__move_by_the_terms_and_their_sums_agree(report):
     """Requester pays four prices, who earned them has them, and the cheat's collateral is gone."""
-    _, report = toured
     moved = {row["account"]: int(row["after"]) - int(row["before"]) for row in report["balances"]}
     total = {
         part: sum(int(job[part]) for job in paid_jobs(report))
@@ -118,9 +124,8 @@ def test_demo__balances__move_by_the_terms_and_their_sums_agree(toured):
     assert report["sum_before"] == report["sum_after"]
 
 
-def test_demo__contracts__hold_what_they_owe_to_the_last_unit(toured):
+def test_demo__contracts__hold_what_they_owe_to_the_last_unit(report):
     """After everybody has pulled, the ledger is empty, and the prover registry holds exactly the stakes."""
-    _, report = toured
     ledger, provers = report["contracts"]
     assert ledger == {"contract": "revenue ledger", "tokens": "0", "owed": "0"}
     staked = sum(int(row["stake"]) for row in report["balances"])
@@ -130,9 +135,8 @@ def test_demo__contracts__hold_what_they_owe_to_the_last_unit(toured):
         assert row["credits"] == "0"
 
 
-def test_demo__all_five_jobs__pass_their_audit(toured):
+def test_demo__all_five_jobs__pass_their_audit(report):
     """The audit accepts three paid jobs, the one that was taken over and the refunded one."""
-    _, report = toured
     jobs = [job["job_id"] for job in paid_jobs(report)] + [report["refunded_job"]]
     assert report["audits"] == dict.fromkeys(jobs, "accepted")
 
@@ -142,35 +146,47 @@ def test_demo__after_it_ended__no_process_of_it_is_left(left_behind):
     assert left_behind == []
 
 
-def test_demo__second_run__same_model_on_the_same_chain(toured, toured_again):
+def test_demo__second_run__same_model_on_the_same_chain(toured_with_octet, toured_again):
     """A second run goes on with the chain, and publishes nothing twice."""
-    run, report = toured_again
-    assert report["model_id"] == toured[1]["model_id"]
-    assert not {job["job_id"] for job in report["jobs"]} & {job["job_id"] for job in toured[1]["jobs"]}
+    before, (run, report) = toured_with_octet[1], toured_again
+    assert report["model_id"] == before["model_id"]
+    assert not {job["job_id"] for job in report["jobs"]} & {job["job_id"] for job in before["jobs"]}
     assert "setup" not in run.stderr
     assert "activate" not in run.stderr
 
 
+def test_demo__with_both_systems__one_chain_and_two_circuits_in_one_home(toured, toured_with_octet):
+    """The second tour goes on with the chain of the first, with a model of its own and the same data."""
+    (_, one), (_, other) = toured, toured_with_octet
+    assert one["model_id"] != other["model_id"]
+    assert (one["dataset"], one["float_accuracy"]) == (other["dataset"], other["float_accuracy"])
+
+
 @pytest.mark.parametrize(
-    ("stage", "how"),
+    ("system", "stage", "how"),
     [
-        ("deploy the verifier", signal.SIGKILL),
-        ("job 1: claim", signal.SIGINT),
-        ("job 2: prove", signal.SIGKILL),
-        ("cheat in six ways", signal.SIGINT),
+        ("ezkl", "deploy the verifier", signal.SIGKILL),
+        (FAST, "deploy the verifier", signal.SIGKILL),
+        (FAST, "job 1: claim", signal.SIGINT),
+        # Its proof takes seconds, in a process of its own.
+        ("ezkl", "job 2: prove", signal.SIGKILL),
+        (FAST, "cheat in six ways", signal.SIGINT),
     ],
-    ids=["kill-deploy", "ctrl-c-claim", "kill-prove", "ctrl-c-cheat"],
+    ids=["kill-deploy", "octet-kill-deploy", "ctrl-c-claim", "kill-prove", "ctrl-c-cheat"],
 )
-def test_demo__stopped_in_the_middle__leaves_no_process_and_the_next_run_works(copied_home, stage, how):
+def test_demo__stopped_in_the_middle__leaves_no_process_and_the_next_run_works(
+    copied_octet_home, system, stage, how
+):
     """Ctrl-C and SIGKILL at any stage leave no node, and the next run ends well, with sums that agree."""
+    home, argv = copied_octet_home, ("demo", "--system", system)
     if stage == "deploy the verifier":
-        shutil.rmtree(copied_home / "chain")
-        shutil.rmtree(copied_home / "deployments")
+        shutil.rmtree(home / "chain")
+        shutil.rmtree(home / "deployments")
     with interruptible():
         process = subprocess.Popen(
-            [*ZKML, "demo"],
-            env=environment(copied_home),
-            cwd=copied_home.parent,
+            [*ZKML, *argv],
+            env=environment(home),
+            cwd=home.parent,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.PIPE,
             text=True,
@@ -182,8 +198,8 @@ def test_demo__stopped_in_the_middle__leaves_no_process_and_the_next_run_works(c
     _, err = process.communicate(timeout=60)
     assert process.returncode == (130 if how == signal.SIGINT else -signal.SIGKILL), err
     assert "Traceback" not in err
-    _wait_until_gone(copied_home)
-    again = zkml(copied_home, "demo", "--json")
+    _wait_until_gone(home)
+    again = zkml(home, *argv, "--json")
     assert again.returncode == 0, again.stderr
     report = json.loads(again.stdout)
     assert report["sum_before"] == report["sum_after"]
@@ -200,19 +216,19 @@ def _wait_until_gone(home: Path) -> None:
     assert nodes_of(home) == []
 
 
-def test_demo__two_homes_at_once__both_work(copied_home, tmp_path):
+def test_demo__two_homes_at_once__both_work(copied_octet_home, tmp_path):
     """Two checkouts side by side do not disturb each other."""
-    other = Path(shutil.copytree(copied_home, tmp_path / "other" / "home"))
+    other = Path(shutil.copytree(copied_octet_home, tmp_path / "other" / "home"))
     running = [
         subprocess.Popen(
-            [*ZKML, "demo", "--json", "-q"],
+            [*ZKML, "demo", "--system", FAST, "--json", "-q"],
             env=environment(home),
             cwd=home.parent,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
         )
-        for home in (copied_home, other)
+        for home in (copied_octet_home, other)
     ]
     for process in running:
         out, err = process.communicate(timeout=300)
@@ -220,24 +236,24 @@ def test_demo__two_homes_at_once__both_work(copied_home, tmp_path):
         assert json.loads(out)["sum_before"] == json.loads(out)["sum_after"]
 
 
-def test_demo__home_in_use__refused_at_once(copied_home):
+def test_demo__home_in_use__refused_at_once(copied_octet_home):
     """A second process in the same home is refused with exit code 1 and a hint."""
-    with lock_home(Home(copied_home), "demo"):
-        run = zkml(copied_home, "demo")
+    with lock_home(Home(copied_octet_home), "demo"):
+        run = zkml(copied_octet_home, "demo")
     assert run.returncode == 1
     assert "ZK-CFG-003" in run.stderr
     assert "hint: wait for it" in run.stderr
 
 
-def test_demo__on_another_node__deploys_there(copied_home, tmp_path):
+def test_demo__on_another_node__deploys_there(copied_octet_home, tmp_path):
     """With --rpc-url the tour runs on that node, which goes on running."""
     with Anvil.start(tmp_path / "node") as node:
-        run = zkml(copied_home, "demo", "--json", "--rpc-url", node.endpoint)
+        run = zkml(copied_octet_home, "demo", "--system", FAST, "--json", "--rpc-url", node.endpoint)
         assert run.returncode == 0, run.stderr
         assert json.loads(run.stdout)["endpoint"] == node.endpoint
 
 
-def test_demo__key_of_ones_own__deploys_and_funds_with_it(copied_home, tmp_path):
+def test_demo__key_of_ones_own__deploys_and_funds_with_it(copied_octet_home, tmp_path):
     """Where the development key has nothing to give, --key-file deploys and pays."""
     key = tmp_path / "funder.key"
     funder = create_key_file(key)
@@ -246,18 +262,30 @@ def test_demo__key_of_ones_own__deploys_and_funds_with_it(copied_home, tmp_path)
             gift = Call(funder.address, b"", "send ether", value_wei=1000 * 10**18)
             send(chain, dev_account(31337), gift)
             spent = chain.nonce(dev_account(31337).address)
-        run = zkml(copied_home, "demo", "--json", "--rpc-url", node.endpoint, "--key-file", str(key))
+        run = zkml(
+            copied_octet_home,
+            "demo",
+            "--system",
+            FAST,
+            "--json",
+            "--rpc-url",
+            node.endpoint,
+            "--key-file",
+            str(key),
+        )
         assert run.returncode == 0, run.stderr
         with Chain(node.endpoint) as chain:
             assert chain.nonce(dev_account(31337).address) == spent
 
 
-def test_demo__dry_run__does_nothing(tmp_path):
+@pytest.mark.parametrize("system", SYSTEMS)
+def test_demo__dry_run__does_nothing(tmp_path, system):
     """With --dry-run the tour says what it would do, and makes no home."""
     home = tmp_path / "home"
-    run = zkml(home, "demo", "--dry-run", "--json")
+    run = zkml(home, "demo", "--system", system, "--dry-run", "--json")
     assert run.returncode == 0, run.stderr
-    assert len(json.loads(run.stdout)["steps"]) == 8
+    told = json.loads(run.stdout)
+    assert (len(told["steps"]), told["system"], told["circuit_cached"]) == (8, system, False)
     assert not home.exists()
 
 

@@ -19,10 +19,10 @@ from economy_world import (
     RULES,
     STAKE,
     UNSTAKE_DELAY_SECONDS,
-    Proved,
     World,
     open_world,
 )
+from systems import SYSTEMS
 
 from verifier_contracts.deployed_verifier import DeployedVerifier
 from zkml.core.job_machine import JobStatus
@@ -72,12 +72,6 @@ PAID_JOBS, PAID_REQUESTS = len(CLAIMED) - 1, len(DRAWS)
 # --- the script ------------------------------------------------------------------------------------
 
 
-def prove_all(world: World) -> dict[int, Proved]:
-    """Prove everything that is going to be settled alone, by sample; proofs are bound to their jobs on chain."""
-    wanted = [*ALONE, *MANY, LATE, TAKEN_OVER, *DRAWS]
-    return {item.sample: world.prove(item.model, item.sample) for item in wanted}
-
-
 def open_and_claim(desk: Desk) -> None:
     """Open everything, and claim at ever later offers."""
     for order in (*CLAIMED, UNNOTICED, UNWANTED):
@@ -89,7 +83,7 @@ def open_and_claim(desk: Desk) -> None:
         desk.wait(83)
 
 
-def check_no_proof_no_pay(desk: Desk, proofs: dict[int, Proved]) -> None:
+def check_no_proof_no_pay(desk: Desk) -> None:
     """Check that claims alone earn nobody anything, and that only its own proof settles a job."""
     world, ledger = desk.world, desk.world.market.ledger
     for name in (*OWNERS.values(), *PROVERS, "treasury"):
@@ -105,42 +99,46 @@ def check_no_proof_no_pay(desk: Desk, proofs: dict[int, Proved]) -> None:
     for child, ancestor in KINSHIP:
         with pytest.raises(MarketError):
             ledger.claim_lineage(world.keys["stranger"], world.model_id(child), world.model_id(ancestor))
-    own, merged, tuned = (proofs[order.sample] for order in (ALONE[0], ALONE[4], ALONE[2]))
+    own, merged, tuned = (desk.proof(order) for order in (ALONE[0], ALONE[4], ALONE[2]))
     with pytest.raises(ProofRejectedError):
         desk.settle(ALONE[0], (*own[:2], merged[2]))
     with pytest.raises(ProofRejectedError):
         desk.settle(ALONE[0], (own[0], merged[1], own[2]))
-    kindred = world.prove("root", ALONE[2].sample)
+    kindred = desk.proof(ALONE[2]._replace(model="root"))
     assert kindred[0] == tuned[0]
-    with pytest.raises(ProofRejectedError, match="Weights"):
+    with pytest.raises(ProofRejectedError, match="Weights" if world.has_committed_weights else "."):
         desk.settle(ALONE[2], kindred)
+    if world.system.binds_context:
+        with pytest.raises(ProofRejectedError):
+            desk.settle(ALONE[0], desk.proof(ALONE[0], prover="paul"))
     with pytest.raises(NotClaimantError):
         desk.settle(ALONE[0], own, prover="paul")
 
 
-def settle_in_time(desk: Desk, proofs: dict[int, Proved]) -> None:
+def settle_in_time(desk: Desk) -> None:
     """Settle alone, together, by one proof for two, and from tabs."""
     for order in ALONE:
-        desk.settle(order, proofs[order.sample])
-    desk.settle_many(MANY, [proofs[order.sample] for order in MANY])
-    desk.settle_batch(BATCH, desk.world.prove_two((BATCH[0].sample, BATCH[1].sample)))
+        desk.settle(order, desk.proof(order))
+    desk.settle_many(MANY, [desk.proof(order) for order in MANY])
+    desk.settle_two(*BATCH)
     desk.cancel(UNWANTED)
     for draw in DRAWS:
-        desk.draw(draw, draw.tab.removesuffix("'s"), proofs[draw.sample])
+        desk.draw(draw, draw.tab.removesuffix("'s"))
 
 
-def be_late(desk: Desk, proofs: dict[int, Proved]) -> None:
+def be_late(desk: Desk) -> None:
     """Settle a late job that nobody took, take another over, and let the rest expire."""
     manager = desk.world.market.manager
     desk.wait(CLAIM_SECONDS)
     assert manager.status_on_chain(desk.jobs[LATE.name]) is JobStatus.LATE
-    desk.settle(LATE, proofs[LATE.sample])
+    desk.settle(LATE, desk.proof(LATE))
     desk.take_over(TAKEN_OVER, "paul")
     assert manager.status_on_chain(desk.jobs[TAKEN_OVER.name]) is JobStatus.GRACE
+    proved = desk.proof(TAKEN_OVER, prover="paul")
     with pytest.raises(NotClaimantError):
-        desk.settle(TAKEN_OVER, proofs[TAKEN_OVER.sample], prover="paul")
+        desk.settle(TAKEN_OVER, proved, prover="paul")
     desk.wait(manager.terms().grace_seconds + 1)
-    desk.settle(TAKEN_OVER, proofs[TAKEN_OVER.sample], prover="paul")
+    desk.settle(TAKEN_OVER, proved, prover="paul")
     desk.close_tab("ravi's", "paul")
     desk.wait(JOB_SECONDS)
     desk.refund(FORGOTTEN)
@@ -176,17 +174,16 @@ def leave(desk: Desk) -> None:
     provers.collect_forfeits(world.keys["stranger"])
 
 
-@pytest.fixture(scope="module")
-def ended(tmp_path_factory) -> Iterator[Desk]:
+@pytest.fixture(scope="module", params=SYSTEMS)
+def ended(request, tmp_path_factory) -> Iterator[Desk]:
     """Run the whole economy once, in whose middle everybody pulls, too."""
-    with open_world(tmp_path_factory.mktemp("economy")) as world:
+    with open_world(tmp_path_factory.mktemp("economy"), system=request.param) as world:
         desk = Desk(world)
-        proofs = prove_all(world)
         open_and_claim(desk)
-        check_no_proof_no_pay(desk, proofs)
-        settle_in_time(desk, proofs)
+        check_no_proof_no_pay(desk)
+        settle_in_time(desk)
         pull(desk)
-        be_late(desk, proofs)
+        be_late(desk)
         pull(desk)
         leave(desk)
         yield desk
@@ -288,12 +285,14 @@ def test_economy__paper_of_other_models__disagrees(ended, model, change):
     assert on_paper(ended, models=models) != on_chain(ended.world)
 
 
-def test_economy__three_models_of_one_architecture__share_key_and_verifier(ended):
-    """Derivatives with committed weights need no verifier of their own: one key, other commitments."""
+def test_economy__three_models_of_one_architecture__share_verifier_and_where_committed_the_key(ended):
+    """Derivatives need no verifier of their own; with committed weights, not even a key, but other commitments."""
     world = ended.world
     specs = [world.published[model].circuit.spec for model in OWNERS]
-    assert len({spec.verifying_key_digest for spec in specs}) == 1
-    assert len({spec.weight_commitment for spec in specs}) == len(OWNERS)
+    keys = {spec.verifying_key_digest for spec in specs}
+    commitments = {spec.weight_commitment for spec in specs}
+    expected = (1, len(OWNERS)) if world.has_committed_weights else (len(OWNERS), 1)
+    assert (len(keys), len(commitments)) == expected
     chain = world.market.chain
     found = [DeployedVerifier(spec, chain.code, chain_id=chain.chain_id) for spec in specs]
     assert {verifier.kind for verifier in found} == {"shared"}

@@ -1,4 +1,7 @@
-"""Every verb once, as a user of `--json` and `--dry-run` sees it."""
+"""Every verb once, as a user of `--json` and `--dry-run` sees it, on a model whose circuit is OCTET's.
+
+With EZKL's the pages run them: tests/e2e/test_docs_run.py.
+"""
 
 import json
 import signal
@@ -22,10 +25,10 @@ def as_json(home, *argv, code=0):
 
 
 @pytest.fixture
-def here(running_home, monkeypatch, capsys):
+def here(running_octet_home, monkeypatch, capsys):
     """Run a command with --json in this process, which spares the start of another, and return its one object."""
-    monkeypatch.chdir(running_home.parent)
-    monkeypatch.setenv("ZKML_HOME", str(running_home))
+    monkeypatch.chdir(running_octet_home.parent)
+    monkeypatch.setenv("ZKML_HOME", str(running_octet_home))
 
     def run_one(*argv: str, code: int = 0):
         assert run([*argv, "--json"]) == code, capsys.readouterr().err
@@ -34,10 +37,12 @@ def here(running_home, monkeypatch, capsys):
     return run_one
 
 
-def test_journey__every_verb_with_json__one_object_that_fits_the_next(running_home, here, toured, tmp_path):
+def test_journey__every_verb_with_json__one_object_that_fits_the_next(
+    running_octet_home, here, toured_with_octet, tmp_path
+):
     """What a verb prints is what the next one takes: model, job, proof, audit, money."""
-    home, bundle = running_home, str(running_home / "bundles" / "digits")
-    model = toured[1]["model_id"]
+    home, bundle = running_octet_home, str(running_octet_home / "bundles" / "digits-octet")
+    model = toured_with_octet[1]["model_id"]
     source = tmp_path / "input.json"
     source.write_text(json.dumps([0.5] * 64))
     proof = tmp_path / "proof.json"
@@ -50,12 +55,12 @@ def test_journey__every_verb_with_json__one_object_that_fits_the_next(running_ho
     assert here("audit", "proof", str(proof), "--bundle", bundle)["verdict"] == "accepted"
 
     assert here("chain", "deploy")["chain_id"] == 31337
-    dataset = ("--dataset-digest", toured[1]["dataset"])
+    dataset = ("--dataset-digest", toured_with_octet[1]["dataset"])
     registered = here("registry", "register", bundle, *dataset)
     assert (registered["model_id"], registered["registered_now"]) == (model, False)
     shown = here("registry", "show", model)
     assert (shown["status"], shown["fees"]["model_fee"]) == ("PROVEN", "0.500000 zUSD")
-    assert shown["dataset"] == "sha256:" + toured[1]["dataset"][2:]
+    assert shown["dataset"] == "sha256:" + toured_with_octet[1]["dataset"][2:]
     assert model in [found["model_id"] for found in here("registry", "list")["models"]]
     assert here("verifier", "show", shown["circuit_id"])["class"] == "local"
     assert here("did", "resolve", model)["didDocument"]["id"] == shown["did"]
@@ -97,18 +102,19 @@ def test_journey__every_verb_with_json__one_object_that_fits_the_next(running_ho
 
 
 def test_journey__tab__a_signed_request_is_paid_from_it_and_the_rest_comes_back(
-    running_home, here, toured, tmp_path
+    running_octet_home, here, toured_with_octet, tmp_path
 ):
     """Open, sign, prove, verify, settle, close: what each prints is what the next one takes."""
-    bundle = str(running_home / "bundles" / "digits")
+    bundle = str(running_octet_home / "bundles" / "digits-octet")
     source, request, proof = (tmp_path / name for name in ("input.json", "request.json", "proof.json"))
     source.write_text(json.dumps([0.5] * 64))
     prover = here("prover", "status")["account"]["account"]
-    opened = here("tab", "open", toured[1]["model_id"], "--prover", prover, "--amount", "5")
+    opened = here("tab", "open", toured_with_octet[1]["model_id"], "--prover", prover, "--amount", "5")
     tab = opened["tab_id"]
     signed = here("tab", "sign", tab, "--input", str(source), "--fee", "1", "--out", str(request))
     assert signed["price"] == "1.510000 zUSD"
-    proved = here("circuit", "prove", bundle, "--input", str(source), "--out", str(proof))
+    bound = ("--context", signed["context"])
+    proved = here("circuit", "prove", bundle, "--input", str(source), "--out", str(proof), *bound)
     verified = here("tab", "verify", str(request), str(proof))
     assert (verified["verified"], verified["output_integers"]) == (True, proved["output_integers"])
     assert here("tab", "settle", str(request), str(proof), "--dry-run")["dry_run"] is True
@@ -151,9 +157,11 @@ DRY_RUNS = {
 }
 
 
-def test_dry_run__of_everything_that_sends__sends_nothing(running_home, here, toured, tmp_path):
+def test_dry_run__of_everything_that_sends__sends_nothing(
+    running_octet_home, here, toured_with_octet, tmp_path
+):
     """With --dry-run the chain's height, the model, the jobs and the stake stay as they were."""
-    home, model = running_home, toured[1]["model_id"]
+    home, model = running_octet_home, toured_with_octet[1]["model_id"]
     source = tmp_path / "input.json"
     source.write_text(json.dumps([0.25] * 64))
     job = here("job", "open", model, "--input", str(source), "--fee", "1")["job_id"]
@@ -162,10 +170,10 @@ def test_dry_run__of_everything_that_sends__sends_nothing(running_home, here, to
     later = here("job", "open", model, "--input", str(source), "--fee", "1")["job_id"]
     shown = here("registry", "show", model)
     values = {
-        "bundle": home / "bundles" / "digits",
+        "bundle": home / "bundles" / "digits-octet",
         "model": model,
         "circuit": shown["circuit_id"],
-        "dataset": toured[1]["dataset"],
+        "dataset": toured_with_octet[1]["dataset"],
         "input": source,
         "job": later,
     }
@@ -186,23 +194,32 @@ def _height(home) -> int:
         return chain.height()
 
 
-def test_prover_run__as_a_loop__serves_a_job_and_stops_on_sigterm(running_home, toured, tmp_path):
+def test_prover_run__as_a_loop__serves_a_job_and_stops_on_sigterm(
+    running_octet_home, toured_with_octet, tmp_path
+):
     """A running node settles what is opened meanwhile, and SIGTERM ends it in order."""
     source = tmp_path / "input.json"
     source.write_text(json.dumps([0.75] * 64))
     with subprocess.Popen(
         [*ZKML, "prover", "run"],
-        env={**environment(running_home), "ZKML_PROVER_POLL_SECONDS": "0.2"},
-        cwd=running_home.parent,
+        env={**environment(running_octet_home), "ZKML_PROVER_POLL_SECONDS": "0.2"},
+        cwd=running_octet_home.parent,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
     ) as node:
         try:
             opened = as_json(
-                running_home, "job", "open", toured[1]["model_id"], "--input", str(source), "--fee", "1"
+                running_octet_home,
+                "job",
+                "open",
+                toured_with_octet[1]["model_id"],
+                "--input",
+                str(source),
+                "--fee",
+                "1",
             )
-            waited = as_json(running_home, "job", "wait", opened["job_id"], "--timeout", "120")
+            waited = as_json(running_octet_home, "job", "wait", opened["job_id"], "--timeout", "120")
             assert waited["verified"] is True
             node.send_signal(signal.SIGTERM)
             out, err = node.communicate(timeout=60)

@@ -1,6 +1,6 @@
 """A node that is killed by SIGKILL at each boundary between its stages serves its job once, and pays for it once.
 
-The node is `zkml prover run`, with real EZKL and a real chain. The same around each broadcast of stake and
+The node is `zkml prover run`, with real proofs of either system and a real chain. The same around each broadcast of stake and
 registration, with proofs that are hashes: tests/integration/test_prover_on_anvil.py; in any order, together
 with reorgs and lost mempools, on a simulated chain: tests/property/test_prover_recovery.py.
 """
@@ -10,6 +10,7 @@ from pathlib import Path
 import psutil
 import pytest
 from kill_world import FEE, FUNDS, PROVER, Ledger, Operator, Process, World, open_world, until
+from systems import FAST, SYSTEMS
 
 from prover_nodes.journal import CaseState, Purpose
 from zkml.core.job_machine import JobStatus
@@ -64,9 +65,9 @@ IN_TURN = (
 WAITS = {"claim-broadcast": "deliver claim:before", "settlement-broadcast": "deliver settle:before"}
 
 
-@pytest.fixture(scope="module")
-def world(tmp_path_factory):
-    with open_world(tmp_path_factory.mktemp("killed")) as world:
+@pytest.fixture(scope="module", params=SYSTEMS)
+def world(request, tmp_path_factory):
+    with open_world(tmp_path_factory.mktemp("killed"), request.param) as world:
         yield world
 
 
@@ -140,6 +141,8 @@ def test_kill__at_a_boundary__the_next_node_does_nothing_twice(world, job, tmp_p
     assert made == (2 if kill == "proved" else 1)
 
 
+# These boundaries are the node's own, whatever proves.
+@pytest.mark.parametrize("world", [FAST], indirect=True)
 def test_kill__at_every_boundary_in_turn__one_job_is_served_once(world, job, tmp_path, undisturbed):
     """A node that gets no further than to its next boundary before it is killed comes to its end all the same."""
     operator = Operator(world, tmp_path)
@@ -149,6 +152,8 @@ def test_kill__at_every_boundary_in_turn__one_job_is_served_once(world, job, tmp
     check(world, operator, job, undisturbed[0])
 
 
+# OCTET proves inside the node's process, which a worker would outlive no better.
+@pytest.mark.parametrize("world", ["ezkl"], indirect=True)
 def test_kill__while_it_proves__its_worker_dies_with_it(world, job, tmp_path, undisturbed):
     """No orphan goes on using the machine; the claim is kept, and the proof is made by the next node."""
     operator = Operator(world, tmp_path)

@@ -1,6 +1,6 @@
 """A node that is killed by SIGKILL at each stage of a paid request proves it once and is paid once.
 
-The node is `zkml prover run` with an API, real EZKL and a real chain; its client signs once, and asks until
+The node is `zkml prover run` with an API, real proofs and a real chain; its client signs once, and asks until
 it is answered. With proofs that are hashes: tests/integration/test_api_node.py.
 """
 
@@ -8,7 +8,17 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from kill_client import TAB, PatientClient, serve_requests
-from kill_world import ONE_TOKEN, PROVER, REQUESTER, Ledger, Operator, free_port, open_world, until
+from kill_world import (
+    ONE_TOKEN,
+    PROVER,
+    REQUESTER,
+    Ledger,
+    Operator,
+    free_port,
+    open_world,
+    until,
+)
+from systems import SYSTEMS
 
 from zkml.core.records import from_hex, to_hex
 
@@ -41,9 +51,9 @@ WAITS = {
 }
 
 
-@pytest.fixture(scope="module")
-def world(tmp_path_factory):
-    with open_world(tmp_path_factory.mktemp("asked")) as world:
+@pytest.fixture(scope="module", params=SYSTEMS)
+def world(request, tmp_path_factory):
+    with open_world(tmp_path_factory.mktemp("asked"), request.param) as world:
         serve_requests(world)
         yield world
 

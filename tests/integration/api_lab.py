@@ -47,7 +47,7 @@ from prover_nodes.slots import ProvingSlots
 from prover_nodes.workers.opening import OpenCircuits
 from registry.dids import DidResolver
 from verifier_contracts.deploy_verifier import VerifierTerms, deploy_verifier
-from verifier_contracts.expected_verifier import ExpectedVerifier
+from verifier_contracts.expected_verifier import ExpectedGenerated
 from zkml.adapters.evm.anvil import Anvil
 from zkml.adapters.evm.rpc import Chain
 from zkml.adapters.keys.typed_signatures import sign_message
@@ -90,6 +90,7 @@ class HashCircuit:
 
     name = "hash"
     batch = 1
+    proof_bytes = 32
     layout = LAYOUT
     domain = DOMAIN
     proof_system_id = SYSTEM_ID
@@ -97,6 +98,7 @@ class HashCircuit:
     def __init__(self, verifying_key_digest: bytes) -> None:
         self.verifying_key_digest = verifying_key_digest
         self.proved: list[bytes] = []
+        self.contexts: list[bytes] = []
         self.may_prove = threading.Event()
         self.may_prove.set()
         self.witness_error: Exception | None = None
@@ -107,7 +109,7 @@ class HashCircuit:
 
     def expected_verifier(self, key_digest):
         code = compile_halo2_stand_in().runtime_code
-        return ExpectedVerifier(code, LAYOUT, bytes(32), self.verifying_key_digest)
+        return ExpectedGenerated(LAYOUT, bytes(32), self.verifying_key_digest, code)
 
     def least_gas_limit(self, key_digest, *, progress):
         return GAS_LIMIT // 2
@@ -126,8 +128,9 @@ class HashCircuit:
             raise self.witness_error
         return EXAMPLE_OUTPUT, 0.0
 
-    def prove(self, packed_input, packed_output, *, progress):
+    def prove(self, packed_input, packed_output, *, context, progress):
         self.proved.append(packed_input)
+        self.contexts.append(context)
         elapsed = 0.0
         while not self.may_prove.wait(0.05):
             elapsed += 0.05
@@ -135,7 +138,8 @@ class HashCircuit:
         progress(ProgressEvent("prove", elapsed, 1.0, finished=True))
         return halo2_proof_of(packed_input, packed_output), elapsed
 
-    def verify(self, packed_input, packed_output, proof):
+    def verify(self, packed_input, packed_output, proof, *, context):
+        self.contexts.append(context)
         if proof != halo2_proof_of(packed_input, packed_output):
             raise ProofRejectedError("expected the hash, found another")
 

@@ -80,24 +80,28 @@ def _store() -> SrsStore:
     return SrsStore(shared_folder() / "srs")
 
 
-def _built(name: str, build: Callable[[Path], tuple[Bundle, WitnessResult, ProofFile, Path]]) -> Lab:
+def _built(
+    name: str, build: Callable[[Path], tuple[Bundle, WitnessResult, ProofFile, Path]], system: str = "ezkl"
+) -> Lab:
     """Compile once per test run; files that tests write go to a folder of this process."""
     _, (bundle, witness, proof, model) = built_once(f"circuit-{name}", build)
     scratch = Path(_scratch().name) / name
     scratch.mkdir()
-    return Lab(open_system("ezkl"), bundle, witness, proof, model, _store(), scratch)
+    return Lab(open_system(system), bundle, witness, proof, model, _store(), scratch)
 
 
 def _proved(
     bundle: Bundle, packed: bytes, folder: Path, model: Path
 ) -> tuple[Bundle, WitnessResult, ProofFile, Path]:
-    system = open_system("ezkl")
+    system = open_system(bundle.manifest.system)
     witness = system.witness(bundle, packed, folder / "witness.json")
     return bundle, witness, system.prove(bundle, witness).proof, model
 
 
-def _compiled(folder: Path, model: Path, **changes: Any) -> tuple[Bundle, WitnessResult, ProofFile, Path]:
-    system = open_system("ezkl")
+def _compiled(
+    folder: Path, model: Path, system_name: str = "ezkl", **changes: Any
+) -> tuple[Bundle, WitnessResult, ProofFile, Path]:
+    system = open_system(system_name)
     bundle = system.compile(request(folder, model, _store(), **changes))
     return _proved(bundle, system.quantize_input(bundle, SAMPLES[0]), folder, model)
 
@@ -106,6 +110,16 @@ def _compiled(folder: Path, model: Path, **changes: Any) -> tuple[Bundle, Witnes
 def lab(activation: str = "Relu") -> Lab:
     """Compile once per test run."""
     return _built(activation, lambda folder: _compiled(folder, write_mlp(folder / "model.onnx", activation)))
+
+
+@functools.cache
+def octet_lab() -> Lab:
+    """Compile the ReLU model with OCTET, once per test run."""
+
+    def build(folder: Path) -> tuple[Bundle, WitnessResult, ProofFile, Path]:
+        return _compiled(folder, write_mlp(folder / "model.onnx"), "octet")
+
+    return _built("octet", build, "octet")
 
 
 @functools.cache

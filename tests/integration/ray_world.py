@@ -32,6 +32,7 @@ from zkml.errors import ZkmlError
 
 MEBIBYTE = 1 << 20
 DEADLINE_SECONDS = 60
+CONTEXT = bytes(range(32))
 
 
 def until(condition: Callable[[], bool]) -> bool:
@@ -157,10 +158,10 @@ def proofs(folder: Path, bundle: Bundle, address: str) -> dict[str, object]:
         [circuit] = opened.circuits
         packed = sample_input(bundle)
         output, _seconds = circuit.witness(packed, progress=silent)
-        proof, _seconds = circuit.prove(packed, output, progress=silent)
-        circuit.verify(packed, output, proof)
+        proof, _seconds = circuit.prove(packed, output, context=CONTEXT, progress=silent)
+        circuit.verify(packed, output, proof, context=CONTEXT)
         made: list[bytes] = []
-        prove = lambda: made.append(circuit.prove(packed, output, progress=silent)[0])  # noqa: E731
+        prove = lambda: made.append(circuit.prove(packed, output, context=CONTEXT, progress=silent)[0])  # noqa: E731
         in_threads(prove, prove)
         digest = bundle.manifest_digest.removeprefix("sha256:")
         caches = [folder / f"cache-{name}" / digest / "proving.key" for name in ("a", "b")]
@@ -169,7 +170,7 @@ def proofs(folder: Path, bundle: Bundle, address: str) -> dict[str, object]:
         spoiled.write_bytes(b"another key")
         in_threads(prove, prove)
         for one in made:
-            circuit.verify(packed, output, one)
+            circuit.verify(packed, output, one, context=CONTEXT)
         lose(circuit, [path.parent for path in caches])
         found_again, _seconds = circuit.witness(packed, progress=silent)
         wrong = refused(lambda: circuit.witness(packed[:-1], progress=silent))

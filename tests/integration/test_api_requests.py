@@ -68,6 +68,16 @@ def test_infer__as_events__progress_then_answer_then_settlement(client):
     assert dict(found)["settled"]["transaction"].startswith("0x")
 
 
+def test_infer__the_context_of_the_proof_is_what_the_contract_verifies_it_in(world, client, node):
+    """Made and checked for this request, this prover, this chain: as the job manager itself computes it."""
+    node.circuit.contexts.clear()
+    name = client.ask(client.sign()).json()["id"]
+    client.until_state(name, "settled")
+    manager = world.market.manager.contract
+    expected = bytes(manager.call("contextOf", from_hex(name), node.service.parts.market.account))
+    assert node.circuit.contexts == [expected, expected]
+
+
 def test_infer__respond_async__is_accepted_at_once_and_answered_later(client, node):
     """A client that will not wait gets 202 with a place to look, while its proof is still being made."""
     node.circuit.may_prove.clear()
@@ -279,7 +289,7 @@ def test_delivery__proof_that_only_the_node_believes__is_never_told(client, node
     proofs = len(node.circuit.proved)
     prove = node.circuit.prove
     monkeypatch.setattr(node.circuit, "prove", lambda *a, **k: (bytes(32), prove(*a, **k)[1]))
-    monkeypatch.setattr(node.circuit, "verify", lambda *a: None)
+    monkeypatch.setattr(node.circuit, "verify", lambda *a, context: None)
     monkeypatch.setattr(troubles, "FIRST_PAUSE_SECONDS", 0.01)
     accepted = client.ask(client.sign(), Prefer="respond-async").json()
     failed = client.until_state(accepted["id"], "failed")

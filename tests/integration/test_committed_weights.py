@@ -53,7 +53,7 @@ def test_compile__two_models_of_one_architecture__same_key_other_commitments(our
 def test_weight_point__is_what_every_proof_begins_with(ours: Lab, tmp_path):
     """Proofs of different inputs begin with the manifest's point, whose hash is the pin on chain."""
     packed = ours.system.quantize_input(ours.bundle, SAMPLES[1])
-    other = prove_input(ours.bundle, ours.system, packed, tmp_path / "witness.json")
+    other = prove_input(ours.bundle, ours.system, packed, tmp_path / "witness.json", context=bytes(32))
     manifest = ours.bundle.manifest
     point = from_hex(manifest.weight_point)
     assert len(point) == 64

@@ -154,8 +154,8 @@ def test_open_circuits__gpu_program__observer_hears_of_the_gpu(relu: Lab, tmp_pa
         assert isinstance(circuit, BundleCircuit)
         packed = relu.system.quantize_input(relu.bundle, SAMPLES[1])
         output, _seconds = circuit.witness(packed, progress=lambda _event: None)
-        proof, _seconds = circuit.prove(packed, output, progress=lambda _event: None)
-        circuit.verify(packed, output, proof)
+        proof, _seconds = circuit.prove(packed, output, context=bytes(32), progress=lambda _event: None)
+        circuit.verify(packed, output, proof, context=bytes(32))
     assert heard.devices == ["gpu"]
 
 

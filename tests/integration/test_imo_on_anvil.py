@@ -2,7 +2,7 @@
 
 import pytest
 from chain_fixtures import ONE_TOKEN
-from ezkl_circuits import lab
+from ezkl_circuits import lab, octet_lab
 from imo_lab import BOND, PUBLIC, RAISE, TERMS, asker, start_stage
 
 from zkml.cli.main import run
@@ -381,9 +381,10 @@ def test_imo_default__by_the_guardian__ends_a_revealed_offering(stage, ask):
     assert ask("imo", "show", one)["default"]["reason"] == "another key was rebuilt"
 
 
-def test_imo_finalize__from_a_bundle__proves_verifies_and_releases(stage, ask, monkeypatch):
+@pytest.mark.parametrize("made", [lab, octet_lab], ids=["ezkl", "octet"])
+def test_imo_finalize__from_a_bundle__proves_verifies_and_releases(made, stage, ask, monkeypatch):
     """A real circuit is published sealed and sold; its release is proved here once, and kept if interrupted."""
-    bundle = str(lab("Relu").bundle.path)
+    bundle = str(made().bundle.path)
     stage.person("pat")
     words = ("registry", "register", bundle, "--seal", "--model-fee", "1")
     model = ask(*words, who="pat")["model_id"]

@@ -7,9 +7,9 @@ import shutil
 import threading
 
 import pytest
-from ezkl_circuits import committed_lab, relu, write_mlp
+from ezkl_circuits import committed_lab, lab, octet_lab, write_mlp
 
-from circuits.ezkl.revealed import verify_revealed
+from circuits.key_rebuilding import verify_revealed
 from circuits.srs_file import ceremony_verification_srs
 from marketplace.opening import refutation_of
 from marketplace.sealed_store import find_record
@@ -17,9 +17,11 @@ from marketplace.sealing import seal_file
 from zkml.adapters.evm.anvil import Anvil
 from zkml.adapters.evm.rpc import Chain
 from zkml.adapters.keys.key_files import load_key_file
+from zkml.adapters.process.child import Limits
 from zkml.audit.artifact_audit import OpeningTools, SoldArtifact, audit_artifact
 from zkml.audit.evidence import Contracts
 from zkml.audit.report import Outcome
+from zkml.circuit_verifiers import make_verifier
 from zkml.cli.main import run
 from zkml.config.home import Home
 from zkml.core.artifact_encryption import ArtifactKey
@@ -30,15 +32,19 @@ from zkml.core.identifiers import FeeTerms
 from zkml.core.offering_terms import OfferingTerms
 from zkml.errors import VerifierMismatchError
 from zkml.publish.artifact_keys import key_of
-from zkml.publish.verifiers import make_verifier
 from zkml.wiring import open_market, open_store
 
 pytestmark = pytest.mark.integration
-__all__ = ["relu"]
-
 DAY = 86_400
 FEES = FeeTerms(500_000, 100_000, 10_000)
 STRANGE = ArtifactKey(keccak256(b"a key that nobody committed to"))
+
+
+LIMITS = Limits(memory_bytes=8 << 30, wall_seconds=600)
+
+
+def unopened(bundle, onnx):
+    pytest.fail("opened")
 
 
 class Studio:
@@ -79,14 +85,14 @@ class Studio:
         market.offerings.reserve(self.buyer, number, 51)
         return number
 
-    def audit(self, model_id, artifact, key, target, find_file):
-        """Audit an artifact without rebuilding anything."""
+    def audit(self, model_id, artifact, key, target, find_file, rebuild_key=unopened):
+        """Audit an artifact, without rebuilding anything unless it is said how."""
         scratch = target.with_name("bundle")
         scratch.mkdir()
         home, market = self.home, self.market
         tools = OpeningTools(
             find_file,
-            rebuild_key=lambda bundle, onnx: pytest.fail("opened"),
+            rebuild_key=rebuild_key,
             rebuild_verifier=lambda bundle, kind: (
                 make_verifier(bundle, kind, cache_dir=home.verifiers).expected
             ),
@@ -264,12 +270,39 @@ def test_sold__damage_and_wrong_keys__are_told_apart(studio, sealed, tmp_path, f
     assert not (tmp_path / "plain").exists()
 
 
-def test_rebuild__fixed_weights_of_another_model__not_the_key(relu, tmp_path):
+def test_sold__a_circuit_of_octet__opens_to_what_was_proved_and_to_nothing_else(studio, ask, tmp_path):
+    """Its key is rebuilt from the revealed model by its recipe, and so another model of that shape is found."""
+    made = octet_lab()
+    fees = ("--model-fee", "0.5", "--min-model-fee", "0.1", "--min-model-fee-part", "10000")
+    model = int(ask("registry", "register", str(made.bundle.path), "--seal", *fees)[0]["model_id"], 16)
+    commitment = studio.market.registry.commitment_of(model).key_commitment
+    key, record = key_of(studio.home.artifact_keys, commitment), find_record(studio.home.sealed, commitment)
+    number = studio.offer(model, record.artifact)
+    before, _ = ask("model", "open", f"{model:#x}", code=4)
+    assert outcomes(before) == ["ok"] * 3 + ["inconclusive", "skipped", "skipped", "skipped", "ok"]
+    studio.market.offerings.reveal(studio.creator, number, key)
+    report, _ = ask("model", "open", f"{model:#x}")
+    assert outcomes(report) == ["ok"] * 8
+    other = write_mlp(tmp_path / "other.onnx", seed=4)
+    swapped = seal_file(other, tmp_path / "swapped", key)
+    found = studio.audit(model, swapped, key, tmp_path / "plain", lambda *_: tmp_path / "swapped", rebuilt)
+    assert found.rejected_steps == (5, 6)
+
+
+def rebuilt(bundle, onnx):
+    """Rebuild the key with the SRS of the tests."""
+    return verify_revealed(bundle, onnx, octet_lab().bundle.file("srs"), limits=LIMITS)
+
+
+@pytest.mark.parametrize("made", [lab, octet_lab], ids=["ezkl", "octet"])
+def test_rebuild__fixed_weights_of_another_model__not_the_key(made, tmp_path):
     """Where the key binds the weights, other weights, another activation and junk give another key or none."""
+    relu = made()
     srs = relu.bundle.file("srs")
-    assert verify_revealed(relu.bundle, relu.onnx, srs) == relu.bundle.manifest.verifying_key
+    assert verify_revealed(relu.bundle, relu.onnx, srs, limits=LIMITS) == relu.bundle.manifest.verifying_key
     others = [write_mlp(tmp_path / "seed.onnx", seed=4), tmp_path / "junk.onnx"]
+    others.append(write_mlp(tmp_path / "other.onnx", "Sigmoid"))
     others[1].write_bytes(b"no model at all")
     for other in others:
         with pytest.raises(VerifierMismatchError):
-            verify_revealed(relu.bundle, other, srs)
+            verify_revealed(relu.bundle, other, srs, limits=LIMITS)

@@ -22,7 +22,6 @@ from chain_fixtures import (
 )
 from ezkl_circuits import SAMPLES, lab
 
-from circuits.verifier_source import shared_key
 from prover_nodes.admission import Admission
 from prover_nodes.build import build_node
 from prover_nodes.chain_port import ChainMarket, ChainTransactions
@@ -47,14 +46,14 @@ from verifier_contracts.bindings import BoundContract
 from verifier_contracts.compiler import compile_sources
 from verifier_contracts.deploy import deploy_contract
 from verifier_contracts.deploy_verifier import VerifierTerms, deploy_verifier
-from verifier_contracts.expected_verifier import ExpectedVerifier
-from verifier_contracts.shared_key import SharedKey
+from verifier_contracts.expected_verifier import ExpectedGenerated
 from verifier_contracts.sources import collect_sources
 from zkml.adapters.evm.anvil import Anvil
 from zkml.adapters.evm.rpc import Chain
 from zkml.adapters.evm.timetravel import pass_time
 from zkml.adapters.store.directory import DirectoryStore
 from zkml.adapters.system_clock import SystemClock
+from zkml.circuit_verifiers import make_shared_key
 from zkml.config.settings import Settings
 from zkml.core.digests import digest_bytes, keccak256
 from zkml.core.identifiers import VerifierClass, proof_system_id
@@ -131,6 +130,7 @@ class HashCircuit:
 
     name = "hash"
     batch = 1
+    proof_bytes = 32
     layout = LAYOUT
     domain = DOMAIN
     proof_system_id = SYSTEM_ID
@@ -138,13 +138,14 @@ class HashCircuit:
     def __init__(self, verifying_key_digest):
         self.verifying_key_digest = verifying_key_digest
         self.proved = 0
+        self.contexts = []
 
     def shared_key_digest(self):
         return None
 
     def expected_verifier(self, key_digest):
         code = compile_halo2_stand_in().runtime_code
-        return ExpectedVerifier(code, LAYOUT, bytes(32), self.verifying_key_digest)
+        return ExpectedGenerated(LAYOUT, bytes(32), self.verifying_key_digest, code)
 
     def least_gas_limit(self, key_digest, *, progress):
         return GAS_LIMIT // 2
@@ -161,11 +162,13 @@ class HashCircuit:
     def witness(self, packed_input, *, progress):
         return EXAMPLE_OUTPUT, 0.0
 
-    def prove(self, packed_input, packed_output, *, progress):
+    def prove(self, packed_input, packed_output, *, context, progress):
         self.proved += 1
+        self.contexts.append(context)
         return halo2_proof_of(packed_input, packed_output), 0.0
 
-    def verify(self, packed_input, packed_output, proof):
+    def verify(self, packed_input, packed_output, proof, *, context):
+        self.contexts.append(context)
         if proof != halo2_proof_of(packed_input, packed_output):
             raise ProofRejectedError("expected the hash, found another")
 
@@ -224,11 +227,16 @@ def replace_spec(spec: JobSpec, uri: str) -> JobSpec:
 
 
 def test_node__on_a_real_chain__claims_settles_and_is_credited(market, requester, prover, tmp_path):
-    """Exactly the fee is credited, the stake is free again, and the allowance is spent to the last unit."""
+    """Exactly the fee is credited, the stake is free again, and the allowance is spent to the last unit.
+
+    The proof is made and checked in the context that the contract itself computes for job and payee.
+    """
     job_id = open_job(market, requester)
-    node, _ = hash_node(market, prover, tmp_path / "j.sqlite", tmp_path)
+    node, circuit = hash_node(market, prover, tmp_path / "j.sqlite", tmp_path)
     with node:
         report = node.run_once([job_id])
+    context = bytes(market.jobs.contract.call("contextOf", job_id, prover.address))
+    assert circuit.contexts == [context, context]
     [outcome] = report.settled
     facts = market.jobs.facts(job_id)
     assert market.ledger.credits_of(prover.address) == facts.payment.prover_fee == 2 * ONE_TOKEN
@@ -569,7 +577,8 @@ def test_profit__estimated_gas__is_what_a_job_costs_on_the_chain(
             used.append(market.chain.receipt(claim.transaction).gas_used + outcome.settlement.gas_used)
     spec = market.router.circuit(market.registry.commitment_of(market.model_id).circuit_id)
     # The first settlement pays more, because the account was never credited before.
-    assert used[1] <= gas_of_job(spec.layout, spec.gas_limit * 4 // 5) <= 1.1 * used[1]
+    estimate = gas_of_job(spec.layout, spec.gas_limit * 4 // 5, tiny.bundle.manifest.proof_bytes)
+    assert used[1] <= estimate <= 1.1 * used[1]
 
 
 def test_preview__open_jobs__says_what_the_node_would_do_and_changes_nothing(
@@ -616,7 +625,7 @@ def test_build_node__from_parts__knows_its_bundles_by_verifying_key(ezkl_market,
     with node:
         [circuit] = node._pipeline.circuits
         generated = digest_bytes(tiny.bundle.manifest.verifying_key)
-        shared = SharedKey.parse(shared_key(tiny.bundle)).digest
+        shared = make_shared_key(tiny.bundle).digest
         assert [find_circuit([circuit], digest) for digest in (generated, shared)] == [circuit, circuit]
         assert find_circuit([circuit], bytes(32)) is None
         assert node._pipeline.judge.policy.confirmations == 0

@@ -25,6 +25,7 @@ from zkml.errors import ConfigError, ProverLimitError
 pytestmark = pytest.mark.integration
 __all__ = ["relu"]
 
+CONTEXT = bytes(range(32))
 FLAVOUR = ChildOptions(unchecked_keys=True).flavour
 
 
@@ -96,12 +97,12 @@ def test_circuit__two_inputs_and_one_input_twice_at_once__all_proofs_hold(relu: 
 
         def work(one: bytes) -> None:
             output, _seconds = circuit.witness(one, progress=silent)
-            proof, _seconds = circuit.prove(one, output, progress=silent)
+            proof, _seconds = circuit.prove(one, output, context=CONTEXT, progress=silent)
             proofs.append((one, output, proof))
 
         in_threads(*(lambda one=one: work(one) for one in packed))
         for proof in proofs:
-            circuit.verify(*proof)
+            circuit.verify(*proof, context=CONTEXT)
         assert circuit.expected_witness_seconds() > 0
         assert circuit.expected_peak_bytes() > 1 << 20
         assert list((tmp_path / "work").iterdir()) == []
@@ -126,13 +127,13 @@ def test_prove__ezkl_is_killed_from_outside__says_so_and_the_next_proof_works(re
                     killed.append(pid)
 
         with pytest.raises(ProverLimitError, match="killed by the system") as caught:
-            circuit.prove(packed, output, progress=kill)
+            circuit.prove(packed, output, context=CONTEXT, progress=kill)
         assert "out of memory" in caught.value.hint
         assert len(list((tmp_path / "work").glob("*.witness.json"))) == 1
         assert killed
         assert until(lambda: not set(killed) & set(strays()))
-        proof, _seconds = circuit.prove(packed, output, progress=silent)
-        circuit.verify(packed, output, proof)
+        proof, _seconds = circuit.prove(packed, output, context=CONTEXT, progress=silent)
+        circuit.verify(packed, output, proof, context=CONTEXT)
     assert strays() == []
 
 
@@ -145,7 +146,7 @@ def test_prove__memory_limit_beside_a_proof_that_fits__only_the_large_one_is_ref
         with opened(relu, tmp_path / name, memory_limit_mib=limit_mib) as circuits:
             [circuit] = circuits.circuits
             try:
-                found[name] = len(circuit.prove_any(packed, progress=silent).proof)
+                found[name] = len(circuit.prove_any(packed, context=CONTEXT, progress=silent).proof)
             except ProverLimitError as error:
                 found[name] = error.context["limit"]
 

@@ -8,16 +8,18 @@ from ezkl_circuits import Lab, batch_lab, committed_lab, relu
 from circuits.ceremony_constants import ceremony_constants
 from circuits.srs_file import ceremony_verification_srs
 from circuits.verifier_source import shared_key, shared_verifier_source
-from verifier_contracts.artifacts import load_artifact
-from verifier_contracts.codegen import compile_shared_verifier
+from verifier_contracts.artifacts import ContractArtifact, load_artifact
 from verifier_contracts.deploy import deploy_contract, deploy_core
 from verifier_contracts.deploy_verifier import VerifierTerms
 from verifier_contracts.deployed_verifier import DeployedVerifier
-from verifier_contracts.expected_verifier import ExpectedVerifier
+from verifier_contracts.deployments import Deployment
+from verifier_contracts.expected_verifier import ExpectedGenerated, ExpectedShared
+from verifier_contracts.ezkl_key import EzklKey
 from verifier_contracts.router import VerifierRouter
 from verifier_contracts.shared_adapter import SharedAdapter
-from verifier_contracts.shared_key import SharedKey
+from verifier_contracts.shared_systems import shared_system
 from verifier_contracts.shared_verifier import (
+    SharedVerifier,
     add_shared_circuit,
     deploy_shared_verifier,
     find_shared_verifier,
@@ -25,6 +27,7 @@ from verifier_contracts.shared_verifier import (
 from zkml.adapters.evm.anvil import Anvil
 from zkml.adapters.evm.rpc import Chain
 from zkml.adapters.keys.dev_keys import dev_account
+from zkml.circuit_verifiers import make_shared
 from zkml.core.digests import keccak256
 from zkml.core.identifiers import VerifierClass, proof_system_id
 from zkml.core.records import from_hex
@@ -34,6 +37,7 @@ pytestmark = pytest.mark.integration
 __all__ = ["relu"]
 
 DEPLOYER = dev_account(31337)
+EZKL = shared_system("ezkl")
 NO_CONTEXT = bytes(32)
 
 
@@ -42,9 +46,10 @@ class World:
     """A chain with a router and the shared verifier."""
 
     chain: Chain
+    deployment: Deployment
     router: VerifierRouter
-    artifact: object
-    shared: object
+    inner: ContractArtifact
+    shared: SharedVerifier
     folder: object
 
     def add(self, lab: Lab, **changes):
@@ -56,19 +61,15 @@ class World:
     def inspect(self, spec) -> DeployedVerifier:
         return DeployedVerifier(spec, self.chain.code, chain_id=self.chain.chain_id)
 
-    def expected(self, lab: Lab, **changes) -> ExpectedVerifier:
-        manifest, key = lab.bundle.manifest, key_of(lab)
-        plain = ExpectedVerifier(
-            self.artifact.runtime_code, manifest.tensor_layout, manifest.weight_commitment, key.digest, key
-        )
-        return dataclasses.replace(plain, **changes)
+    def expected(self, lab: Lab, **changes) -> ExpectedShared:
+        return dataclasses.replace(make_shared(lab.bundle, cache_dir=self.folder).expected, **changes)
 
 
-def key_of(lab: Lab) -> SharedKey:
-    return SharedKey.parse(shared_key(lab.bundle))
+def key_of(lab: Lab) -> EzklKey:
+    return EzklKey.parse(shared_key(lab.bundle))
 
 
-def terms_of(lab: Lab, key: SharedKey) -> VerifierTerms:
+def terms_of(lab: Lab, key: EzklKey) -> VerifierTerms:
     manifest = lab.bundle.manifest
     return VerifierTerms(
         layout=manifest.tensor_layout,
@@ -93,11 +94,12 @@ def claim_of(lab: Lab) -> dict[str, bytes]:
 @pytest.fixture(scope="module")
 def world(tmp_path_factory, relu: Lab):
     folder = tmp_path_factory.mktemp("shared")
-    artifact = compile_shared_verifier(shared_verifier_source(relu.bundle), cache_dir=folder)
+    inner = make_shared(relu.bundle, cache_dir=folder).inner
     with Anvil.start(folder / "chain") as node, Chain(node.endpoint) as chain:
         deployment = deploy_core(chain, DEPLOYER, folder=folder)
-        shared = deploy_shared_verifier(chain, DEPLOYER, artifact, folder=folder)
-        yield World(chain, VerifierRouter(chain, deployment.router.address), artifact, shared, folder)
+        shared = deploy_shared_verifier(chain, DEPLOYER, deployment, EZKL, inner, folder=folder)
+        router = VerifierRouter(chain, deployment.router.address)
+        yield World(chain, deployment, router, inner, shared, folder)
 
 
 def test_add__three_circuits__one_verifier_and_every_proof_accepted(world: World, relu: Lab):
@@ -133,12 +135,12 @@ def test_add__second_weights_of_an_architecture__stores_no_second_key(world: Wor
 
 def test_deploy__again__finds_what_is_there(world: World):
     """A second publisher of this machine deploys nothing; a chain that began anew is not mistaken for it."""
-    assert (
-        deploy_shared_verifier(world.chain, DEPLOYER, world.artifact, folder=world.folder).verifier
-        == world.shared.verifier
+    again = deploy_shared_verifier(
+        world.chain, DEPLOYER, world.deployment, EZKL, world.inner, folder=world.folder
     )
-    other = dataclasses.replace(world.artifact, runtime_code=world.artifact.runtime_code + b"\0")
-    assert find_shared_verifier(world.chain, other, folder=world.folder) is None
+    assert (again.inner, again.implementation) == (world.shared.inner, world.shared.implementation)
+    other = dataclasses.replace(world.inner, runtime_code=world.inner.runtime_code + b"\0")
+    assert find_shared_verifier(world.chain, world.deployment, EZKL, other, folder=world.folder) is None
 
 
 @pytest.mark.parametrize(
@@ -146,7 +148,7 @@ def test_deploy__again__finds_what_is_there(world: World):
     [
         ({"key_digest": bytes(32)}, "another key"),
         ({"weight_commitment": b"\x01" * 32}, "other weights"),
-        ({"code": b"\x00"}, "not what the key generates"),
+        ({"inner_code": b"\x00"}, "not what the key generates"),
     ],
 )
 def test_difference__one_thing_is_foreign__named(change, words, world: World, relu: Lab):
@@ -159,7 +161,9 @@ def test_difference__one_thing_is_foreign__named(change, words, world: World, re
 def test_difference__generated_was_expected__foreign_adapter(world: World, relu: Lab):
     """A shared adapter is not taken for a generated verifier's."""
     circuit, _ = world.add(relu)
-    found = world.expected(relu, key=None).difference_from(world.inspect(circuit.spec))
+    shared = world.expected(relu)
+    expected = ExpectedGenerated(shared.layout, shared.weight_commitment, shared.key_digest, b"\x00")
+    found = expected.difference_from(world.inspect(circuit.spec))
     assert "adapter" in found
 
 
@@ -199,7 +203,7 @@ def test_parse__clone__what_the_contracts_wrote(world: World, relu: Lab):
     found = SharedAdapter.parse(code)
     assert (found.implementation, found.key_digest) == (world.shared.implementation, key_of(relu).digest)
     assert (found.layout, found.key_words) == (circuit.spec.layout, len(key_of(relu).words))
-    for other in (b"", code[:-1], code + b"\0", b"\x00" + code[1:], world.artifact.runtime_code):
+    for other in (b"", code[:-1], code + b"\0", b"\x00" + code[1:], world.inner.runtime_code):
         assert SharedAdapter.parse(other) is None
 
 
@@ -238,4 +242,4 @@ def test_ceremony_constants__of_a_key__are_those_of_its_srs(relu: Lab, tmp_path)
 def test_parse_key__cut_or_longer__refused(damage, relu: Lab):
     """A key file holds exactly the words that it counts."""
     with pytest.raises(FormatError):
-        SharedKey.parse(damage(shared_key(relu.bundle)))
+        EzklKey.parse(damage(shared_key(relu.bundle)))

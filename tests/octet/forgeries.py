@@ -17,14 +17,15 @@ from octet_attacks import (
     table_case,
     with_value,
 )
-from octet_programs import one_gemm, same, weights
+from octet_programs import Case, base, held, one_gemm, weights
 from removable_checks import without
 
 from circuits.octet.spec import curve, logup
 from circuits.octet.spec.multilinear import eq_table
+from circuits.octet.spec.statement import input_words
 from circuits.octet.spec.transcript import Transcript
-from circuits.octet.tensors import Output, VkTensor
-from circuits.octet.terms import Linear, Source
+from circuits.octet.tensors import Block, Input, Output, VkTensor
+from circuits.octet.terms import Axis, Contract, Relation, Source, WeightAxis
 from zkml.core.field import R
 
 
@@ -324,27 +325,47 @@ def context_of_another_job(check, patch):
 
 @forged_without("seed_inputs")
 def inputs_of_another_job(check, patch):
-    """Inputs that differ where this network does not look: one proof, two requests."""
-    case = maximum_case()
-    relations = list(case.program.relations)
-    cut = Linear(Source("input", "x"), 1 << 16, (same(0, 4), same(1, 4)))
-    relations[0] = replace(relations[0], terms=(cut,))
-    inputs = (replace(case.program.inputs[0], dims=(5, 4)),)
-    wider = replace(case.program, inputs=inputs, relations=tuple(relations))
-    pixels = octet_programs.pixels(41, (5, 4)) % 250
-    bench = Bench(replace(case, program=wider, inputs={"x": pixels}))
-    other = bytearray(bench.statement.inputs)
-    other[-1] ^= 1
-    return Forgery(bench, bench.prove(), replace(bench.statement, inputs=bytes(other)))
+    """Three words are moved by a short vector that is orthogonal to eq(tau, .), once tau is known."""
+    axes = (Axis(None, 0, 1, taps=3), Axis(None, 0, 1, taps=16))
+    named = (WeightAxis(out=0), WeightAxis(source=0), WeightAxis(source=1))
+    program = base(
+        inputs=(Input("x", (3, 16)),),
+        outputs=(Output("scores", "int32", (2,)),),
+        blocks=(Block("x", 0, (3, 16)),),
+        vk_tensors=(VkTensor("w", 0, 0, (2, 3, 16)),),
+        relations=(
+            held("x"),
+            Relation("public", "", "scores", (Contract(Source("block", "x"), axes, "w", named),)),
+        ),
+    )
+    pixels = octet_programs.pixels(41, (3, 16)) % 100 + 80
+    bench = Bench(Case(program, {"w": weights(42, (2, 3, 16))}, {"x": pixels}))
+    transcript = bench.seeded()
+    words = bench.prove(transcript=transcript)
+    tau = [event.challenge for event in transcript.events if event.label.startswith("tau")]
+    moved = unseen([int(weight) for weight in eq_table(tau[:2])[:3]])
+    given = input_words(program, bench.statement)
+    other = b"".join((word + by).to_bytes(16, "big") for word, by in zip(given, moved, strict=True))
+    return Forgery(bench, words, replace(bench.statement, inputs=other))
+
+
+@forged_without("input_words")
+def block_of_another_input(check, patch):
+    """Nothing but its words says that the input's rows hold the input: the network runs on another one."""
+    bench = dense()
+    lie = replace(bench.case, inputs={"x": [9, 8, 7, 6, 5, 4]})
+    witness, claim = octet_programs.execute(lie, bench.case.inputs)
+    assert claim.outputs != bench.statement.outputs
+    return Forgery(bench, bench.prove(witness, claim), claim)
 
 
 @forged_without("seed_outputs")
 def outputs_that_the_challenges_do_not_see(check, patch):
     """Nine outputs are moved by a short vector that is orthogonal to eq(tau, .), once tau is known."""
     case = one_gemm()
-    (hidden, public), outputs = case.program.relations, (Output("scores", "int32", (9,)),)
+    relations, outputs = case.program.relations, (Output("scores", "int32", (9,)),)
     tensors = (*case.program.vk_tensors[:2], VkTensor("v", 0, 128, (9, 5)))
-    wider = replace(case.program, outputs=outputs, vk_tensors=tensors, relations=(hidden, public))
+    wider = replace(case.program, outputs=outputs, vk_tensors=tensors, relations=relations)
     bench = Bench(replace(case, program=wider, constants={**case.constants, "v": weights(3, (9, 5))}))
     transcript = bench.seeded()
     words = bench.prove(transcript=transcript)

@@ -20,9 +20,13 @@ def broken_rules(program, constants, columns, inputs, outputs):
     """
     found = [*_row_rules(program, constants, columns)]
     for number, relation in enumerate(program.relations):
+        if relation.kind == "input":
+            if not _holds(program, columns, inputs[relation.input], relation):
+                found.append(f"relation {number} input {relation.block}")
+            continue
         target = program.target_dims(relation)
         terms = {
-            index: _right_side(program, constants, columns, inputs, relation, index)
+            index: _right_side(program, constants, columns, relation, index)
             for index in product(*map(range, target))
         }
         if relation.kind == "argmax":
@@ -95,6 +99,16 @@ def _digits(cell, letter, count):
     return sum(256**i * cell[f"{letter}{i}"] for i in range(count))
 
 
+def _holds(program, columns, values, relation):
+    """Whether a block's rows are the input's bytes and zeros."""
+    block = program.block(relation.block)
+    return all(
+        int(columns["Y"][block.offset + _position(index, block.padded)])
+        == (int(values[index]) if all(i < n for i, n in zip(index, block.dims, strict=True)) else 0)
+        for index in product(*map(range, block.padded))
+    )
+
+
 def _left_side(program, columns, relation, row):
     low = sum(256**i * int(columns[f"R{i}"][row]) for i in range(program.shift // 8))
     y = int(columns["Y"][row])
@@ -115,26 +129,24 @@ def _margins(scores, winner):
     }
 
 
-def _right_side(program, constants, columns, inputs, relation, index):
+def _right_side(program, constants, columns, relation, index):
     return relation.constant + sum(
-        (_contract if isinstance(term, Contract) else _linear)(
-            program, constants, columns, inputs, term, index
-        )
+        (_contract if isinstance(term, Contract) else _linear)(program, constants, columns, term, index)
         for term in relation.terms
     )
 
 
-def _linear(program, constants, columns, inputs, term, index):
+def _linear(program, constants, columns, term, index):
     dims = program.tensor(term.source).dims
     walks = [list(_taps(axis, n, index)) for axis, n in zip(term.axes, dims, strict=True)]
     cells = (
-        _value(program, constants, columns, inputs, term.source, tuple(position for _, position in chosen))
+        _value(program, constants, columns, term.source, tuple(position for _, position in chosen))
         for chosen in product(*walks)
     )
     return term.scale * sum(cells)
 
 
-def _contract(program, constants, columns, inputs, term, index):
+def _contract(program, constants, columns, term, index):
     dims = program.tensor(term.source).dims
     named = {axis.source: axis for axis in term.weight_axes if axis.source is not None}
     walks = []
@@ -155,9 +167,7 @@ def _contract(program, constants, columns, inputs, term, index):
             tap if axis.kernel else index[axis.out] if axis.out is not None else chosen[axis.source][1]
             for axis in term.weight_axes
         )
-        cell = _value(
-            program, constants, columns, inputs, term.source, tuple(position for _, position in chosen)
-        )
+        cell = _value(program, constants, columns, term.source, tuple(position for _, position in chosen))
         total += cell * int(constants[term.weight][place])
     return total
 
@@ -175,11 +185,9 @@ def _taps(axis, length, index):
             yield tap, position
 
 
-def _value(program, constants, columns, inputs, source, index):
+def _value(program, constants, columns, source, index):
     if source.kind == "vk":
         return int(constants[source.name][index])
-    if source.kind == "input":
-        return int(inputs[source.name][index]) - source.zero
     block = program.block(source.name)
     row = block.offset + _position(index, block.padded)
     return int(columns["Y" if source.kind == "block" else "V"][row]) - source.zero

@@ -10,7 +10,7 @@ from built_once import built_once, shared_folder
 from onnx import TensorProto, helper, numpy_helper
 
 from circuits.bundle import MANIFEST_NAME, Bundle, describe_files
-from circuits.octet.compile_bundle import FILE_NAMES
+from circuits.octet.build_bundle import FILE_NAMES
 from circuits.octet.run_witness import witness_of
 from circuits.octet.system import OctetSystem
 from circuits.port import CompileRequest
@@ -63,6 +63,16 @@ def small_bundle() -> Bundle:
     """Return the small bundle; nobody may write to it."""
     folder, _ = built_once(
         "octet-small", lambda folder: compile_small(folder / "bundle", folder / "srs").path
+    )
+    return Bundle.open(folder / "bundle")
+
+
+def small_batch() -> Bundle:
+    """Return the small bundle's batch of three inputs; nobody may write to it."""
+    base = small_bundle()
+    srs = SrsStore(shared_folder() / "octet-small" / "srs")
+    folder, _ = built_once(
+        "octet-small-batch", lambda folder: octet().compile_batch(base, 3, folder / "bundle", srs).path
     )
     return Bundle.open(folder / "bundle")
 

@@ -44,15 +44,17 @@ def proving_key(case):
     return ProvingKey(VerifyingKey(program, commitments, keccak256(program.digest() + words)), columns, srs)
 
 
-def execute(case):
-    """Return the witness and the statement of a case."""
+def execute(case, shown=None):
+    """Return the witness and the statement of a case, which may show other inputs than those it ran on."""
     program = case.program
-    tensors = {("input", name): np.asarray(values, dtype=object) for name, values in case.inputs.items()}
-    tensors |= {("vk", name): np.asarray(values, dtype=object) for name, values in case.constants.items()}
+    tensors = {("vk", name): np.asarray(values, dtype=object) for name, values in case.constants.items()}
     columns = {name: [0] * program.rows for name in program.first_columns}
     outputs = {}
     for relation in program.relations:
         dims = program.target_dims(relation)
+        if relation.kind == "input":
+            _hold(program, relation, np.asarray(case.inputs[relation.input], dtype=object), tensors, columns)
+            continue
         sums = {o: _sum(relation, tensors, o) for o in product(*map(range, dims))}
         if relation.kind == "public":
             outputs[relation.output] = [sums[o] for o in product(*map(range, dims))]
@@ -73,9 +75,18 @@ def execute(case):
         _publish(program, case, tensors, columns, block, values)
     full = {name: vector(column) for name, column in columns.items()}
     full |= logup.multiplicities(program, full)
-    data = bytes(int(v) for item in program.inputs for v in np.asarray(case.inputs[item.name]).reshape(-1))
+    data = bytes(
+        int(v) for item in program.inputs for v in np.asarray((shown or case.inputs)[item.name]).reshape(-1)
+    )
     public = tuple(int(v) for item in program.outputs for v in outputs[item.name])
     return full, Statement(data, public, CONTEXT)
+
+
+def _hold(program, relation, values, tensors, columns):
+    block = program.block(relation.block)
+    tensors["block", block.name] = values
+    for o in product(*map(range, block.dims)):
+        columns["Y"][row_of(block, o)] = int(values[o])
 
 
 def row_of(block, index):
@@ -175,6 +186,11 @@ def same(out, length):
     return Axis(out, 0, length)
 
 
+def held(name):
+    """The relation that holds an input in the block of its name."""
+    return Relation("input", name, "", (), input=name)
+
+
 def gemm(source, kind, length, weight):
     axes = (Axis(None, 0, 1, taps=length),)
     return Contract(Source(kind, source), axes, weight, (WeightAxis(out=0), WeightAxis(source=0)))
@@ -182,7 +198,7 @@ def gemm(source, kind, length, weight):
 
 def base(**parts):
     defaults = {
-        "version": 1, "nu": 8, "shift": 16, "saturation": 2, "slots": 0, "inputs": (), "outputs": (),
+        "version": 2, "nu": 8, "shift": 16, "saturation": 2, "slots": 0, "inputs": (), "outputs": (),
         "blocks": (), "vk_columns": 1, "vk_tensors": (), "tables": (), "relations": (),
     }  # fmt: skip
     return Program(**{**defaults, **parts})
@@ -201,12 +217,13 @@ def one_gemm():
     program = base(
         inputs=(Input("x", (6,)),),
         outputs=(Output("scores", "int32", (3,)),),
-        blocks=(Block("y", 0, (5,)),),
+        blocks=(Block("y", 0, (5,)), Block("x", 8, (6,))),
         vk_tensors=(VkTensor("w", 0, 0, (5, 6)), VkTensor("b", 0, 64, (5,)), VkTensor("v", 0, 128, (3, 5))),
         relations=(
+            held("x"),
             Relation(
                 "requant", "y", "",
-                (gemm("x", "input", 6, "w"), Linear(Source("vk", "b"), 1, (same(0, 5),))), 1 << 15,
+                (gemm("x", "block", 6, "w"), Linear(Source("vk", "b"), 1, (same(0, 5),))), 1 << 15,
             ),
             Relation("public", "", "scores", (gemm("y", "block", 5, "v"),), 77),
         ),
@@ -223,16 +240,17 @@ def two_layers():
     program = base(
         inputs=(Input("x", (7,)),),
         outputs=(Output("scores", "int32", (3,)),),
-        blocks=(Block("y", 0, (6,)), Block("z", 8, (5,))),
+        blocks=(Block("y", 0, (6,)), Block("z", 8, (5,)), Block("x", 16, (7,))),
         vk_columns=2,
         vk_tensors=(
             VkTensor("w", 0, 0, (6, 7)), VkTensor("b", 0, 64, (6,)),
             VkTensor("v", 1, 0, (5, 6)), VkTensor("u", 0, 128, (3, 5)),
         ),
         relations=(
+            held("x"),
             Relation(
                 "requant", "y", "",
-                (gemm("x", "input", 7, "w"), Linear(Source("vk", "b"), 1, (same(0, 6),))),
+                (gemm("x", "block", 7, "w"), Linear(Source("vk", "b"), 1, (same(0, 6),))),
                 (1 << 15) + (128 << 16),
             ),
             Relation(
@@ -255,7 +273,7 @@ def convolutions():
     Channels of the grouped layers are two axes (group, channel in the group): the same rows, other names.
     """
     first = Contract(
-        Source("input", "x", 100),
+        Source("block", "x", 100),
         (same(None, 1), Axis(2, 0, 4, 2, 3, 1, -1), Axis(3, 0, 3, 2, 3, 1, -1)),
         "wa", (WeightAxis(out=0), WeightAxis(out=1), WeightAxis(source=0), KERNEL),
     )  # fmt: skip
@@ -278,13 +296,17 @@ def convolutions():
         nu=9,
         inputs=(Input("x", (2, 7, 6)),),
         outputs=(Output("scores", "int32", (3,)),),
-        blocks=(Block("a", 0, (2, 2, 4, 3)), Block("g", 128, (2, 3, 4, 3)), Block("d", 64, (2, 3, 2, 2))),
+        blocks=(
+            Block("a", 0, (2, 2, 4, 3)), Block("g", 128, (2, 3, 4, 3)), Block("d", 64, (2, 3, 2, 2)),
+            Block("x", 256, (2, 7, 6)),
+        ),
         vk_tensors=(
             VkTensor("wa", 0, 0, (2, 2, 2, 9)), VkTensor("wg", 0, 128, (2, 3, 2, 3)),
             VkTensor("wd", 0, 192, (2, 3, 4)), VkTensor("u", 0, 256, (3, 2, 3, 2, 2)),
             VkTensor("ba", 0, 448, (2, 2)),
         ),
         relations=(
+            held("x"),
             Relation(
                 "requant", "a", "",
                 (first, Linear(Source("vk", "ba"), 1, (same(0, 2), same(1, 2)))), (1 << 15) + (90 << 16),
@@ -306,24 +328,25 @@ def pools_and_views():
     half = 1 << 15
     program = base(
         nu=9,
-        inputs=(Input("x", (3, 5, 6)), Input("e", (3,), 10, 200)),
+        inputs=(Input("x", (3, 5, 6), width=2), Input("e", (3,), 10, 200, 2)),
         outputs=(Output("bytes", "byte", (6, 3)), Output("sums", "int32", (3,))),
         blocks=(
             Block("pool", 0, (3, 3, 3)), Block("sum", 64, (3, 3, 3)), Block("both", 128, (5, 3, 2)),
-            Block("turned", 192, (6, 3)), Block("mean", 224, (3,)),
+            Block("turned", 192, (6, 3)), Block("mean", 224, (3,)), Block("x", 256, (3, 5, 6)), Block("e", 228, (3,)),
         ),
         vk_tensors=(VkTensor("w", 0, 0, (3, 3)),),
         relations=(
+            held("x"), held("e"),
             Relation(
                 "requant", "pool", "",
-                (Linear(Source("input", "x", 7), 16384, (same(0, 3), Axis(1, 0, 3, 2, 2, 1, -1), Axis(2, 0, 3, 2, 2))),),
+                (Linear(Source("block", "x", 7), 16384, (same(0, 3), Axis(1, 0, 3, 2, 2, 1, -1), Axis(2, 0, 3, 2, 2))),),
                 half + (7 << 16),
             ),
             Relation(
                 "requant", "sum", "",
                 (
                     Linear(Source("block", "pool", 7), 50000, (same(0, 3), same(1, 3), same(2, 3))),
-                    Linear(Source("input", "e", 100), -30000, (same(0, 3),)),
+                    Linear(Source("block", "e", 100), -30000, (same(0, 3),)),
                 ),
                 half + (100 << 16),
             ),
@@ -339,7 +362,7 @@ def pools_and_views():
                 "requant", "turned", "",
                 (
                     Linear(Source("block", "both"), 65536, (Axis(0, 0, 5), Axis(1, 0, 3), Axis(None, 0, 1, 1, 1, 1, 1))),
-                    Linear(Source("input", "e"), 9000, (Axis(1, 1, 2, 2, 1, 1, 0),)),
+                    Linear(Source("block", "e"), 9000, (Axis(1, 1, 2, 2, 1, 1, 0),)),
                 ),
                 half,
             ),
@@ -364,13 +387,17 @@ def tables():
         nu=10,
         inputs=(Input("x", (5, 3)),),
         outputs=(Output("scores", "int32", (2,)), Output("looked", "byte", (5, 3))),
-        blocks=(Block("a", 0, (5, 3), "square"), Block("b", 32, (5, 3), "bell"), Block("c", 64, (5,), "bell")),
+        blocks=(
+            Block("a", 0, (5, 3), "square"), Block("b", 32, (5, 3), "bell"), Block("c", 64, (5,), "bell"),
+            Block("x", 96, (5, 3)),
+        ),
         vk_tensors=(
             VkTensor("square", 0, 256, (256,)), VkTensor("bell", 0, 512, (256,)), VkTensor("w", 0, 0, (2, 5)),
         ),
         tables=(Table("square", 1, "square"), Table("bell", 2, "bell")),
         relations=(
-            Relation("requant", "a", "", (Linear(Source("input", "x"), 65536, (same(0, 5), same(1, 3))),), half),
+            held("x"),
+            Relation("requant", "a", "", (Linear(Source("block", "x"), 65536, (same(0, 5), same(1, 3))),), half),
             Relation("requant", "b", "", (Linear(Source("lut", "a"), 900, (same(0, 5), same(1, 3))),), half),
             Relation("requant", "c", "", (Linear(Source("lut", "b", 4), 2000, (same(0, 5), Axis(None, 0, 1, taps=3))),), half),
             Relation(
@@ -406,11 +433,12 @@ def maxima():
         outputs=(Output("best", "argmax", (5,)),),
         blocks=(
             Block("a", 0, (2, 5, 4)), Block("tall", 64, (2, 3, 4)), Block("peak", 128, (2, 3, 2)),
-            Block("lead", 144, (5,)),
+            Block("lead", 144, (5,)), Block("x", 192, (2, 5, 4)),
         ),
         vk_tensors=(VkTensor("w", 0, 0, (5, 2, 3, 2)), VkTensor("b", 0, 128, (5,))),
         relations=(
-            Relation("requant", "a", "", (Linear(Source("input", "x"), 1 << 24, (same(0, 2), same(1, 5), same(2, 4))),), half),
+            held("x"),
+            Relation("requant", "a", "", (Linear(Source("block", "x"), 1 << 24, (same(0, 2), same(1, 5), same(2, 4))),), half),
             *rows,
             *sides,
             Relation("argmax", "lead", "best", (scores, Linear(Source("vk", "b"), 1, (same(0, 5),))), 12345),

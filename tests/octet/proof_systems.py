@@ -1,8 +1,9 @@
-"""Provers and verifiers of these tests behind one interface: the specification's, and the native ones where a
-compiler builds them."""
+"""Provers and verifiers of these tests behind one interface: the specification's, the contract, and the native ones
+where a compiler builds them."""
 
 from functools import cache
 
+from evm_verifier import EvmVerifier
 from native_system import NativeVerifying, has_compiler, provers_of_all_paths
 from removable_checks import without as careless
 from trapdoor import trapdoor_key
@@ -18,6 +19,10 @@ class Specification:
     """The normative verifier, with tau in the place of the pairing."""
 
     name = SPECIFICATION
+
+    def has(self, check):
+        """Whether a check is this verifier's: every one is."""
+        return bool(check)
 
     def prove(self, key, claim, witness):
         """Return the words of a proof."""
@@ -41,8 +46,20 @@ class Specification:
 
 @cache
 def verifiers():
-    """Every verifier this machine has; each tells the states of its transcript too."""
-    return (Specification(), NativeVerifying()) if has_compiler() else (Specification(),)
+    """Every verifier this machine has."""
+    return (*tracing_verifiers(), EvmVerifier())
+
+
+@cache
+def tracing_verifiers():
+    """Every verifier that tells the states of its transcript."""
+    return (Specification(), *native_verifiers())
+
+
+@cache
+def native_verifiers():
+    """The verifier in C++, where a compiler builds it."""
+    return (NativeVerifying(),) if has_compiler() else ()
 
 
 @cache

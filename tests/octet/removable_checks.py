@@ -173,7 +173,13 @@ def _selected_everywhere(patch):
     patch.setattr(logup, "public_functions", functions)
 
 
+def _words_unheld(patch):
+    nothing = Piece(0, (vector([0]),)), 0
+    patch.setattr(wiring, "held_words", lambda *_: nothing)
+
+
 OTHERS = {
+    "input_words": _words_unheld,
     "exact_length": _any_length,
     "canonical_scalars": _any_scalar,
     "canonical_points": _any_coordinate,

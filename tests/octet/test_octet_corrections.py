@@ -8,7 +8,7 @@ from circuits.octet.spec.field import vector
 from circuits.octet.spec.first_sum import Challenges, functional_name, polynomial, split_powers
 from circuits.octet.spec.functionals import spread
 from circuits.octet.spec.multilinear import eq_table
-from circuits.octet.spec.statement import input_tensors, named_outputs
+from circuits.octet.spec.statement import named_outputs, named_words
 
 
 def test_item_1__entry_of_another_argument__does_not_pay():
@@ -39,8 +39,8 @@ def test_a7__rows_beyond_the_blocks__are_constant_only_beyond_tables_and_key_fun
     columns |= logup.helper_columns(program, columns, alpha, beta)
     split = split_powers(program, transcript.squeeze("lambda"))
     challenges = Challenges(alpha, beta, split, transcript.squeeze_many("tau", program.nu))
-    inputs, outputs = input_tensors(program, bench.statement), named_outputs(program, bench.statement)
-    wired = wiring.wire(program, challenges.tau, split.relations, inputs, outputs)
+    words, outputs = named_words(program, bench.statement), named_outputs(program, bench.statement)
+    wired = wiring.wire(program, challenges.tau, split.relations, words, outputs)
     row = {
         **columns,
         **logup.public_vectors(program),

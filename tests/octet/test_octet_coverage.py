@@ -12,7 +12,7 @@ from circuits.octet.compile.lower import lower
 from circuits.octet.compile.views import Expand, View
 from circuits.octet.program import program_from_json
 from circuits.octet.tensors import Input, VkTensor
-from circuits.octet.terms import Contract, Linear, Relation
+from circuits.octet.terms import Contract, Linear, Relation, Source
 from zkml.errors import CompileError
 
 SEEDS = (*range(80), 108, 167)
@@ -103,7 +103,7 @@ def test_coverage__reading_before_it_is_determined_is_refused(programs):
                     order = swapped(program.relations, number, None)
                     yield relation, replace(program, relations=(relation, *order))
                 for place, term in enumerate(relation.terms):
-                    if relation.block and term.source.kind in {"block", "input"}:
+                    if relation.block and term.source.kind == "block":
                         dims = program.block(relation.block).dims
                         if len(dims) == len(term.axes):
                             own = replace(
@@ -288,12 +288,12 @@ def test_coverage__wrong_targets_and_numbers_are_refused(programs):
     def mutants():
         for program in programs:
             for number, relation in enumerate(program.relations):
-                for kind in {"requant", "max", "argmax", "public", "other"} - {relation.kind}:
+                for kind in {"requant", "max", "argmax", "public", "input", "other"} - {relation.kind}:
                     yield kind, with_relation(program, number, replace(relation, kind=kind))
                 yield "block", with_relation(program, number, replace(relation, block="nothing"))
                 yield "output", with_relation(program, number, replace(relation, output="nothing"))
                 yield "constant", with_relation(program, number, replace(relation, constant=1 << 62))
-            yield "version", replace(program, version=2)
+            yield "version", replace(program, version=1)
             yield "nu", replace(program, nu=7)
             yield (
                 "rows",
@@ -309,6 +309,55 @@ def test_coverage__wrong_targets_and_numbers_are_refused(programs):
 
     programs = [program for program in programs if program.blocks]
     assert_each_refused(mutants(), 500)
+
+
+def test_coverage__inputs_that_are_not_held_whole_by_one_block_are_refused(programs):
+    """Held twice, by a block of other dimensions, with terms that nothing reads, or in lanes that are no bytes."""
+
+    def mutants():
+        for program in programs:
+            for place, given in enumerate(program.inputs):
+                for width in (0, 3, 16):
+                    wider = swapped(program.inputs, place, replace(given, width=width))
+                    yield width, replace(program, inputs=wider)
+                longer = replace(given, dims=(*given.dims[:-1], given.dims[-1] + 1))
+                yield longer, replace(program, inputs=swapped(program.inputs, place, longer))
+                twin = replace(given, name="twin")
+                yield twin, replace(program, inputs=(*program.inputs, twin))
+            for number, relation in enumerate(program.relations):
+                if relation.kind != "input":
+                    yield (
+                        relation,
+                        with_relation(program, number, replace(relation, input=program.inputs[0].name)),
+                    )
+                    continue
+                constant = (
+                    Linear(Source("vk", program.vk_tensors[0].name), 1, ()) if program.vk_tensors else None
+                )
+                spoiled = [
+                    replace(relation, constant=1),
+                    replace(relation, input="nothing"),
+                    replace(relation, input=""),
+                    replace(relation, output="nothing"),
+                    *([replace(relation, terms=(constant,))] if constant else []),
+                ]
+                for changed in spoiled:
+                    yield relation, with_relation(program, number, changed)
+                again = replace(relation, block=program.relations[-1].block or "more")
+                yield again, replace(program, relations=(*program.relations, again))
+
+    assert_each_refused(mutants(), 500)
+
+
+def test_coverage__an_input_that_another_kind_of_relation_names_is_not_held():
+    """Only its words bind an input: a public relation with its name on it binds nothing."""
+    image = ByteTensor("x", (2,), 1.0, 0)
+    plain = lower(Graph(16, (image,), (), (Output("y", "bytes", View("x", (2,)), (2,), 1.0, 0),))).program
+    held, public = plain.relations
+    check(plain)
+    unheld = replace(public, terms=(), constant=7)
+    assert not refused(replace(plain, relations=(held, unheld)))
+    assert refused(replace(plain, relations=(replace(unheld, input="x"),), blocks=()))
 
 
 def renamed(program, old, new):

@@ -82,7 +82,7 @@ def test_words__of_one_gemm__are_those_of_the_documented_form():
     assert words[2:7] == [program.nu, program.shift, program.saturation, program.slots, program.vk_columns]
     counts = (program.inputs, program.outputs, program.blocks, program.vk_tensors, (), program.relations)
     assert words[7:13] == [len(part) for part in counts]
-    expected = [given.low, given.high, len(given.dims), *given.dims]
+    expected = [given.low, given.high, given.width, len(given.dims), *given.dims]
     expected += [{"int32": 0, "byte": 1, "argmax": 2}[output.kind], len(output.dims), *output.dims]
     expected += [block.offset, -1, len(block.dims), *block.dims]
     assert words[13 : 13 + len(expected)] == expected
@@ -129,13 +129,13 @@ def test_words__of_a_stranger__never_bring_the_reader_down(library, make):
 def test_encoding__of_what_means_nothing__is_refused():
     """Two tensors of one name, a name of nothing, a kind of nothing, a number beyond a word."""
     program = tables().program
-    first, *rest = program.relations
+    held, first, *rest = program.relations
     term = replace(first.terms[0], source=Source("block", "nowhere"))
     for other in (
         replace(program, blocks=(*program.blocks, program.blocks[0])),
-        replace(program, relations=(replace(first, terms=(term,)), *rest)),
-        replace(program, relations=(replace(first, kind="unheard"), *rest)),
-        replace(program, relations=(replace(first, constant=1 << 63), *rest)),
+        replace(program, relations=(held, replace(first, terms=(term,)), *rest)),
+        replace(program, relations=(held, replace(first, kind="unheard"), *rest)),
+        replace(program, relations=(held, replace(first, constant=1 << 63), *rest)),
     ):
         with pytest.raises(CompileError, match="expected"):
             encode_program(other)
@@ -168,7 +168,7 @@ def axes(term, position, **changes):
 def misfits():
     """Programs whose numbers are each in range and do not fit each other."""
     gemm, conv, best, table = one_gemm().program, convolutions().program, maxima().program, tables().program
-    product, walked = gemm.relations[0].terms[0], conv.relations[0].terms[0]
+    product, walked = gemm.relations[1].terms[0], conv.relations[1].terms[0]
     index = len(best.relations) - 1
     yield "a block off its alignment", in_part(gemm, "blocks", 0, offset=4)
     yield "a block beyond the rows", in_part(gemm, "blocks", 0, dims=(2, 256))
@@ -180,28 +180,28 @@ def misfits():
         "a table of other than 256 values",
         in_part(table, "vk_tensors", _place(table.vk_tensors, table.tables[0].values), dims=(128,)),
     )
-    bias = gemm.relations[0].terms[1]
+    bias = gemm.relations[1].terms[1]
     endless = replace(bias, axes=axes(bias, 0, taps=1 << 25))
-    yield "an axis of endless steps", in_relation(gemm, 0, terms=(product, endless))
-    yield "an axis beyond its output", in_term(conv, 0, axes=axes(walked, 1, count=5))
-    yield "an axis from beyond its output", in_term(conv, 0, axes=axes(walked, 1, first=1))
-    yield "an output axis that is not there", in_term(conv, 0, axes=axes(walked, 1, out=4))
-    yield "one axis too few", in_term(conv, 0, axes=walked.axes[1:])
-    yield "more taps than the kernel", in_term(conv, 0, axes=axes(walked, 1, taps=4))
-    yield "fewer taps than the kernel", in_term(conv, 0, axes=axes(walked, 1, taps=2))
+    yield "an axis of endless steps", in_relation(gemm, 1, terms=(product, endless))
+    yield "an axis beyond its output", in_term(conv, 1, axes=axes(walked, 1, count=5))
+    yield "an axis from beyond its output", in_term(conv, 1, axes=axes(walked, 1, first=1))
+    yield "an output axis that is not there", in_term(conv, 1, axes=axes(walked, 1, out=4))
+    yield "one axis too few", in_term(conv, 1, axes=walked.axes[1:])
+    yield "more taps than the kernel", in_term(conv, 1, axes=axes(walked, 1, taps=4))
+    yield "fewer taps than the kernel", in_term(conv, 1, axes=axes(walked, 1, taps=2))
     yield (
         "two kernel axes",
-        in_term(conv, 0, weight_axes=(*walked.weight_axes[:2], *[WeightAxis(kernel=True)] * 2)),
+        in_term(conv, 1, weight_axes=(*walked.weight_axes[:2], *[WeightAxis(kernel=True)] * 2)),
     )
     yield (
         "an axis of a weight that is not tied",
-        in_term(gemm, 0, weight_axes=(WeightAxis(), WeightAxis(source=0))),
+        in_term(gemm, 1, weight_axes=(WeightAxis(), WeightAxis(source=0))),
     )
     yield (
         "a source axis tied twice",
         in_term(
             conv,
-            3,
+            4,
             weight_axes=(
                 WeightAxis(out=0),
                 *[WeightAxis(source=0)] * 2,
@@ -210,16 +210,23 @@ def misfits():
             ),
         ),
     )
-    yield "a weight longer than its source", in_term(gemm, 0, weight="v")
+    yield "a weight longer than its source", in_term(gemm, 1, weight="v")
     yield "a weight longer than its output", in_part(gemm, "vk_tensors", 2, dims=(5, 5))
-    yield "one weight axis too many", in_term(gemm, 0, weight_axes=(*product.weight_axes, WeightAxis(out=0)))
-    yield "a product with a constant", in_term(gemm, 0, source=Source("vk", "b"))
-    yield "table values without tables", in_term(gemm, 1, source=Source("lut", "y"))
-    yield "a slot that is not there", in_relation(best, 1, slot=3)
-    yield "a slot where there are none", in_relation(gemm, 0, slot=1)
-    yield "a relation without its block", in_relation(gemm, 0, block="")
-    yield "a public relation with a block", in_relation(gemm, 1, block="y")
-    yield "a requantization with an output", in_relation(gemm, 0, output="scores")
+    yield "one weight axis too many", in_term(gemm, 1, weight_axes=(*product.weight_axes, WeightAxis(out=0)))
+    yield "a product with a constant", in_term(gemm, 1, source=Source("vk", "b"))
+    yield "table values without tables", in_term(gemm, 2, source=Source("lut", "y"))
+    yield "a slot that is not there", in_relation(best, 2, slot=3)
+    yield "a slot where there are none", in_relation(gemm, 1, slot=1)
+    yield "a relation without its block", in_relation(gemm, 1, block="")
+    yield "a public relation with a block", in_relation(gemm, 2, block="y")
+    yield "a requantization with an input", in_relation(gemm, 1, input="x")
+    yield "a held input without a block", in_relation(gemm, 0, block="")
+    yield "a held input without its input", in_relation(gemm, 0, input="")
+    yield "a held input of another shape than its block", in_relation(gemm, 0, block="y")
+    yield "a held input with a constant", in_relation(gemm, 0, constant=1)
+    yield "a held input with a term", in_relation(gemm, 0, terms=(product,))
+    yield "an input of elements of three bytes", in_part(gemm, "inputs", 0, width=3)
+    yield "a requantization with an output", in_relation(gemm, 1, output="scores")
     yield "a public index", in_part(gemm, "outputs", 0, kind="argmax")
     yield "an index of another shape than its block", in_part(best, "outputs", 0, dims=(4,))
     yield "an arg-max that shows integers", in_part(best, "outputs", 0, kind="int32")
@@ -240,7 +247,7 @@ def test_program__whose_parts_do_not_fit__is_refused(library, program):
 
 
 NUMBERS = (0, 1, 2, 5, 255, 256, 1 << 26, BOUND - 1, BOUND, 1 << 63, R, -1, 1 - BOUND, -BOUND)
-OWN_RANGE = {"nu", "shift", "saturation", "low", "high", "identity", "scale", "constant", "zero"}
+OWN_RANGE = {"nu", "shift", "saturation", "low", "high", "width", "identity", "scale", "constant", "zero"}
 OWN_RANGE |= {"first", "count", "stride", "taps", "dilation", "base"}
 """Numbers that mean something by themselves, whatever else the program determines or leaves free."""
 
@@ -308,10 +315,10 @@ def test_program__with_integers_at_their_bounds__is_one_of_integers(library):
     """A scale, a constant and an identity stay below 2^62: beyond it a statement speaks of a field, not of integers."""
     gemm, table = one_gemm().program, tables().program
     for number, holds in ((BOUND - 1, True), (BOUND, False), (R, False), (-BOUND, False), (1 - BOUND, True)):
-        linear = Linear(Source("input", "x"), number, (Axis(None, 0, 1),) * len(gemm.inputs[0].dims))
-        several = in_relation(gemm, 1, terms=(*gemm.relations[1].terms, linear))
+        linear = Linear(Source("block", "x"), number, (Axis(None, 0, 1),) * len(gemm.inputs[0].dims))
+        several = in_relation(gemm, 2, terms=(*gemm.relations[2].terms, linear))
         assert accepted(several) == read(library, several) == holds
-        constant = in_relation(gemm, 1, constant=number)
+        constant = in_relation(gemm, 2, constant=number)
         assert accepted(constant) == read(library, constant) == holds
         identity = in_part(table, "tables", 1, identity=number)
         assert accepted(identity) == read(library, identity) == (holds and number > 0)
@@ -319,7 +326,7 @@ def test_program__with_integers_at_their_bounds__is_one_of_integers(library):
 
 def test_reader__has_the_limits_of_a_program():
     """Every bound has one value in both languages."""
-    text = (SOURCES / "program.h").read_text()
+    text = (SOURCES / "program.h").read_text() + (SOURCES / "shape.h").read_text()
     found = {name: int(number) for name, number in re.findall(r"\b([A-Z_]+) = (\d+)[,;]", text)}
     names = ("COLUMNS", "TENSORS", "TABLES", "RELATIONS", "TERMS", "RANK")
     expected = {f"MAX_{name}": getattr(program_limits, f"MAX_{name}") for name in names}

@@ -69,7 +69,8 @@ proof = read_proof_file(Path({str(proof)!r}))
 verify_proof(bundle, proof)
 assert circuit_facts(bundle)
 try:
-    verify_proof(bundle, proof.model_copy(update={{"context": "0x" + "01" * 32}}))
+    other = proof.model_copy(update={{"context": "0x" + "01" * 32}})
+    verify_proof(bundle, other, context=bytes([1]) * 32)
 except ProofRejectedError:
     print("verdicts given")
 """

@@ -113,6 +113,16 @@ def test_front__a_budget_that_eight_bits_cannot_hold_is_refused_with_its_figures
     assert "EZKL" in caught.value.hint
 
 
+def test_front__the_fewest_bits_of_a_shift_that_hold_the_budget_are_taken(compiled, monkeypatch):
+    """Each eight bits are a column of limbs: 16 serve as a rule, 24 where 16 do not hold the budget."""
+    assert compiled.lowered.program.shift == 16
+    verdicts = iter([False, True])
+    monkeypatch.setattr(front, "_meets", lambda *_, **__: next(verdicts))
+    finer = compile_network(dense(SIZES), SAMPLES)
+    assert (finer.lowered.program.shift, finer.percentile) == (24, 100.0)
+    assert recompile(dense(SIZES), finer.recipe)[0].program == finer.lowered.program
+
+
 def test_front__a_rare_cell_far_outside_is_cut_off_where_the_budget_needs_it():
     """A range that holds one outlier wastes its steps on nothing; a percentile gives them back."""
     model = SmallModel((1, 64))

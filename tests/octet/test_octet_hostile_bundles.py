@@ -246,7 +246,7 @@ def test_hostile_bundle__settings_and_manifest_that_agree_against_the_program_ar
     data = changed_settings(bundle, lambda fields: fields["port"].update({f"{side}_shape": shape}))
     layout = bundle.manifest.layout.model_copy(update={f"{side}_count": shape[1]})
     forged = lying(bundle, tmp_path / "b", {"settings": data}, layout=layout, **{f"{side}_shape": shape})
-    with pytest.raises(ManifestError, match=f"{side} elements|{side}s"):
+    with pytest.raises(ManifestError, match=f"{side} dimensions|{side}s"):
         open_key(forged)
 
 

@@ -33,7 +33,7 @@ LIES_OF_PROOFS = {
     "another output": (ProofRejectedError, lambda it: {"output": flipped(it.output, len(it.output) - 1)}),
     "the least output there is": (ProofRejectedError, lambda it: {"output": "0x80000000" + it.output[10:]}),
     "half an output": (InstanceMismatchError, lambda it: {"output": it.output[:8]}),
-    "another context": (ProofRejectedError, lambda it: {"context": "0x" + "01" * 32}),
+    "another context": (BindingError, lambda it: {"context": "0x" + "01" * 32}),
 }
 
 

@@ -34,8 +34,8 @@ def program(change):
 
 
 def term(change):
-    """Return what changes the first relation's first term."""
-    return lambda fields: change(fields["program"]["relations"][0]["terms"][0])
+    """Return what changes the first term of the first relation that has any."""
+    return lambda fields: change(fields["program"]["relations"][1]["terms"][0])
 
 
 LIES_OF_SETTINGS = {
@@ -43,12 +43,12 @@ LIES_OF_SETTINGS = {
     "one field more": lambda fields: fields.update(more=1),
     "one field less": lambda fields: fields.pop("recipe"),
     "no recipe": lambda fields: fields.update(recipe=[]),
-    "another version": program(lambda it: it.update(version=2)),
+    "another version": program(lambda it: it.update(version=3)),
     "a version that is true": program(lambda it: it.update(version=True)),
     "as many rows as there are atoms": program(lambda it: it.update(nu=HUGE)),
     "a number of rows that no float holds": program(lambda it: it.update(nu=LONG)),
     "a scale that is no integer of the statement": program(
-        lambda it: it["relations"][0]["terms"][1].update(scale=(1 << 62) + 1)
+        lambda it: it["relations"][1]["terms"][1].update(scale=(1 << 62) + 1)
     ),
     "many outputs of many elements": program(
         lambda it: it["outputs"].extend(
@@ -136,7 +136,8 @@ def test_hostile_bundle__an_index_with_a_scale_is_refused(bundle):
     chosen = Output("y", "argmax", View("h", (1, 3)), (1,), 1.0, 0)
     for bits in (0, 1):
         port = replace(honest.port, input_name="x", output_shape=(1,), argmax=True, output_scale_bits=bits)
-        program = lower(Graph(16, (given,), (scores,), (chosen,)), port.byte_domain).program
+        graph, width = Graph(16, (given,), (scores,), (chosen,)), port.layout.input_bytes
+        program = lower(graph, port.byte_domain, width=width).program
         layout = bundle.manifest.layout.model_copy(update={"output_count": 1})
         manifest = bundle.manifest.model_copy(
             update={
@@ -152,6 +153,15 @@ def test_hostile_bundle__an_index_with_a_scale_is_refused(bundle):
             continue
         with pytest.raises(ManifestError, match="scale bits of an index 0"):
             check_settings(settings, manifest)
+
+
+def test_settings__words_of_another_width_than_the_packed_input__are_refused(bundle):
+    """A contract cuts the packed input into words by the layout: a program of other lanes is about other words."""
+    honest = open_settings(bundle)
+    (given,) = honest.program.inputs
+    other = replace(honest.program, inputs=(replace(given, width=3 - given.width),))
+    with pytest.raises(ManifestError, match="expected input bytes"):
+        check_settings(replace(honest, program=other), bundle.manifest)
 
 
 def test_settings__the_length_of_proofs__is_counted_when_all_else_agrees(bundle, monkeypatch):

@@ -4,11 +4,13 @@ shown in test_octet_removed_checks."""
 from dataclasses import replace
 
 import forgeries
+import numpy as np
 import pytest
 from forgeries import add, inner_row, raised_maximum
-from octet_attacks import Bench, image_case, lying, without_relation
-from octet_programs import convolutions, maxima, pools_and_views, tables, two_layers
+from octet_attacks import Bench, adjust_helpers, image_case, lying, without_relation
+from octet_programs import convolutions, execute, maxima, pools_and_views, tables, two_layers
 from proof_systems import Specification
+from removable_checks import without
 
 from circuits.octet.spec import curve, logup
 from zkml.core.field import R
@@ -74,21 +76,87 @@ def test_maximum__with_one_slot_bound_by_no_relation__is_the_provers_choice(maxi
     """Coverage: a difference column that the compiler forgot is the zero that the product asks for."""
     witness, claim = raised_maximum(maximum, range(3))
     assert not maximum.accepts(maximum.prove(witness, claim), claim)
-    forgotten = without_relation(maximum, 4)
+    forgotten = without_relation(maximum, 5)
     words = maximum.prove(witness, claim, key=forgotten)
     assert Specification().accepts(forgotten, claim, words)
 
 
-@pytest.mark.parametrize("relation", [0, 1])
+@pytest.mark.parametrize("relation", [0, 1, 2])
 def test_relation__left_out_of_the_program__frees_what_it_bound(monkeypatch, dense, relation):
-    """R1 of 4.1: without its relation an activation, or a public output, is whatever the prover says."""
+    """R1 of 4.1: without its relation an input's row, an activation, or an output is whatever the prover says."""
     row = inner_row(dense)
     witness, claim = lying(monkeypatch, dense, row, add(Y=1)(row))
-    if relation == 1:
+    if relation == 0:
+        witness, claim = on_other_bytes(dense, lambda rows: rows[::-1])
+    if relation == 2:
         witness, claim = dense.witness, dense.false_statement()
     assert not dense.accepts(dense.prove(witness, claim), claim)
     forgotten = without_relation(dense, relation)
     assert Specification().accepts(forgotten, claim, dense.prove(witness, claim, key=forgotten))
+
+
+def on_other_bytes(bench, change):
+    """The witness of a network that runs on changed rows of its input, and the claim that it was the true input."""
+    (given,) = bench.program.inputs
+    rows = change(np.array(bench.case.inputs[given.name], dtype=object))
+    return execute(replace(bench.case, inputs={given.name: rows}), bench.case.inputs)
+
+
+def swapped(rows):
+    rows[..., 0], rows[..., 1] = rows[..., 1].copy(), rows[..., 0].copy()
+    return rows
+
+
+def moved_word(rows):
+    return rows[:, ::-1]
+
+
+def one_less(rows):
+    rows[..., -1] -= 1
+    return rows
+
+
+@pytest.mark.parametrize("change", [swapped, moved_word, one_less])
+def test_input__whose_rows_hold_other_bytes__is_refused(change):
+    """A byte, two lanes of one word, and two words of one input changed places."""
+    bench = Bench(image_case())
+    witness, claim = on_other_bytes(bench, change)
+    assert claim.inputs == bench.statement.inputs
+    assert any(witness["Y"] != bench.witness["Y"])
+    assert not bench.accepts(bench.prove(witness, claim), claim)
+
+
+@pytest.mark.parametrize("row", [5, 7, 40, 63, 64 + 7])
+def test_input__with_a_byte_on_its_padding__is_refused(row):
+    """Lanes behind the end of a line, and whole words behind the last line, are zero like any padding."""
+    bench = Bench(image_case())
+    values = bench.witness["Y"].copy()
+    at = bench.program.block("x").offset + row
+    assert values[at] == 0
+    values[at] = 1
+    counts = logup.multiplicities(bench.program, {**bench.witness, "Y": values})
+    assert not bench.accepts(bench.prove({**bench.witness, "Y": values, **counts}))
+
+
+def test_input__with_a_carry_between_two_lanes__is_refused_because_limbs_are_bytes(monkeypatch, dense):
+    """256 more in one lane and one less in the next is the same word: the range of limbs alone says which."""
+
+    def carried(rows):
+        rows[2] += 256
+        rows[1] -= 1
+        return rows
+
+    witness, claim = on_other_bytes(dense, carried)
+    at = dense.program.block("x").offset + 2
+
+    def change(columns, helpers, alpha, beta):
+        helpers["H0"][at] = (helpers["H0"][at] - pow(alpha + int(columns["Y"][at]), -1, R)) % R
+
+    adjust_helpers(monkeypatch, change)
+    with without("limb_group_0"):
+        words = dense.prove(witness, claim)
+    assert not dense.accepts(words, claim)
+    assert dense.accepts(words, claim, without="limb_group_0")
 
 
 @pytest.mark.parametrize("other", [0, 1, 2])

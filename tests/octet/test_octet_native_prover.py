@@ -173,12 +173,11 @@ def test_native_prover__a_long_phase__asks_again_and_again(threads):
 
     def stop(phase, done):
         heard.append((phase, done))
-        if heard.count((phase, done)) == 3:
+        if phase == "opening" and heard.count((phase, done)) == 3:
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
         engine.prove(statement, witness, on_phase=stop)
-    assert heard[-1][0] == "opening"
 
 
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="limits an address space as Linux does")

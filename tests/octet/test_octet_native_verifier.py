@@ -251,14 +251,14 @@ except BackendError as error:
 @pytest.mark.skipif(not Path("/proc/self/statm").exists(), reason="limits memory as Linux does")
 def test_verifying__more_rows_than_memory_holds__is_an_error_and_no_crash():
     """2^26 rows of 32 bytes in 256 MiB, far beyond the limits of a program: the process goes on and says so."""
-    broadcast = (Linear(Source("input", "x"), 1, (Axis(None, 0, 1),)),)
+    broadcast = (Linear(Source("block", "x"), 1, (Axis(None, 0, 1),)),)
     program = base(
         nu=26,
         vk_columns=0,
         inputs=(Input("x", (1,)),),
         outputs=(),
-        blocks=(Block("y", 0, (1 << 26,)),),
-        relations=(Relation("requant", "y", "", broadcast),),
+        blocks=(Block("y", 0, (1 << 25,)), Block("x", 1 << 25, (1,))),
+        relations=(Relation("input", "x", "", (), input="x"), Relation("requant", "y", "", broadcast)),
     )
     done = subprocess.run(
         [sys.executable, "-c", LITTLE_MEMORY],

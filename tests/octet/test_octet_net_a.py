@@ -35,13 +35,14 @@ def net_a():
         shift=24,
         inputs=(Input("x", (1, 28, 28)),),
         outputs=(Output("scores", "int32", (10,)),),
-        blocks=(Block("y1", 0, (4, 12, 12)), Block("y2", 1024, (8, 4, 4))),
+        blocks=(Block("y1", 0, (4, 12, 12)), Block("y2", 1024, (8, 4, 4)), Block("x", 2048, (1, 28, 28))),
         vk_tensors=tuple(
             VkTensor(name, 0, {"w1": 0, "b1": 128, "b2": 136, "b3": 144, "w2": 1024, "w3": 2048}[name], shape)
             for name, shape in SHAPES.items()
         ),
         relations=(
-            layer("requant", "y1", "", Contract(Source("input", "x"), window, "w1", kernel), "b1", 4),
+            programs.held("x"),
+            layer("requant", "y1", "", Contract(Source("block", "x"), window, "w1", kernel), "b1", 4),
             layer("requant", "y2", "", Contract(Source("block", "y1"), second, "w2", kernel), "b2", 8),
             layer(
                 "public",
@@ -71,7 +72,7 @@ def test_net_a__net_a_has_the_outputs_of_the_independent_prover(made):
 
 
 def test_net_a__every_word_of_net_a_is_the_independent_provers(made):
-    """From the same seed, weights, input and tau the specification makes the same 163 words."""
+    """From the same seed, weights, input and tau the specification makes the same 164 words."""
     key, witness, statement = made
     words = prove(key, statement, witness, _transcript())
     assert [hex(word) for word in words] == GOLDEN["words"]

@@ -28,7 +28,6 @@ from circuits.port import CompileRequest, ErrorBudget
 from circuits.proving_machine import ProvingMachine
 from circuits.srs import SrsStore
 from circuits.verification import verify_proof
-from circuits.verifier_source import check_chain_verifier, shared_key, verifier_source
 from prover_nodes.workers.local import LocalWorker
 from prover_nodes.workers.ray_task import PROVING_ROLES
 from zkml.adapters.process.child import Limits
@@ -37,6 +36,7 @@ from zkml.core.records import NO_CONTEXT, ProofFile, from_hex, to_hex
 from zkml.core.tensors import pack, unpack_input, unpack_output
 from zkml.errors import (
     BackendError,
+    BindingError,
     CalibrationError,
     DomainError,
     GpuError,
@@ -162,11 +162,15 @@ def test_port__the_context_is_bound_and_written_only_where_there_is_one(bundle, 
     """A proof made for a job is none for another job, nor for none; without one the file is as it always was."""
     context = bytes(range(32))
     bound = system.prove(bundle, witness, context=context).proof
-    verify_proof(bundle, bound)
+    verify_proof(bundle, bound, context=context)
     assert ProofFile.from_bytes(bound.to_bytes(), where="test") == bound
-    for other in (NO_CONTEXT, to_hex(bytes(31) + b"\1")):
+    for other in (from_hex(NO_CONTEXT), bytes(31) + b"\1"):
+        with pytest.raises(BindingError, match="context"):
+            verify_proof(bundle, bound, context=other)
         with pytest.raises(ProofRejectedError):
-            verify_proof(bundle, bound.model_copy(update={"context": other}))
+            verify_proof(bundle, bound.model_copy(update={"context": to_hex(other)}), context=other)
+    with pytest.raises(BindingError):
+        verify_proof(bundle, bound)
     free = small_proof()
     assert b"context" not in free.to_bytes()
     assert b"context" in bound.to_bytes()
@@ -191,13 +195,18 @@ def test_port__two_proofs_at_once_are_both_good(bundle, tmp_path):
 
 
 def test_port__two_lanes_of_a_node_prove_the_same_input_at_once(bundle, tmp_path):
-    """Through the node's own worker: neither takes the other's witness, and both hand in the same proof."""
+    """Through the node's own worker: neither takes the other's witness, and both are bound as they were told."""
     worker = LocalWorker(bundle, octet(), tmp_path)
     packed = from_hex(small_proof().input)
     assert to_hex(worker.witness(packed, progress=silent).output) == small_proof().output
     with ThreadPoolExecutor(2) as lanes:
-        made = list(lanes.map(lambda _: worker.prove(packed, progress=silent), range(2)))
-    assert [to_hex(each.proof) for each in made] == [small_proof().proof] * 2
+        contexts = bytes(32), b"\1" * 32
+        free, bound = lanes.map(
+            lambda context: worker.prove(packed, context=context, progress=silent), contexts
+        )
+    assert to_hex(free.proof) == small_proof().proof
+    told = {"proof": to_hex(bound.proof), "context": to_hex(contexts[1])}
+    verify_proof(bundle, small_proof().model_copy(update=told), context=contexts[1])
     worker.close()
 
 
@@ -320,15 +329,8 @@ def test_port__a_budget_that_bytes_cannot_meet_is_refused_with_figures(system, t
     assert not list(tmp_path.glob(".b*")), "half a bundle was left behind"
 
 
-def test_port__batches_chains_and_gpus_are_refused_by_name(bundle, system, tmp_path):
-    """What comes later says so: no batch circuit, no contract, no GPU."""
-    with pytest.raises(UnsuitableCircuitError, match="one input"):
-        system.compile_batch(bundle, 8, tmp_path / "batch", SrsStore(tmp_path))
-    for use in (verifier_source, shared_key):
-        with pytest.raises(UnsuitableCircuitError, match="chain"):
-            use(bundle)
-    with pytest.raises(UnsuitableCircuitError, match="chain"):
-        check_chain_verifier(bundle.manifest)
+def test_port__a_gpu_is_refused_by_name():
+    """What comes later says so: no GPU."""
     with pytest.raises(GpuError):
         open_octet(None, Measurements(None), machine=ProvingMachine(require_gpu=True))
 

@@ -38,12 +38,10 @@ def renamed(program, name):
 
 def with_axis(program, **fields):
     """Return the program with another first axis of its first term."""
-    first = program.relations[0]
+    held, first, *others = program.relations
     axis = replace(first.terms[0].axes[0], **fields)
     term = replace(first.terms[0], axes=(axis, *first.terms[0].axes[1:]))
-    return replace(
-        program, relations=(replace(first, terms=(term, *first.terms[1:])), *program.relations[1:])
-    )
+    return replace(program, relations=(held, replace(first, terms=(term, *first.terms[1:])), *others))
 
 
 BEYOND = {
@@ -55,7 +53,7 @@ BEYOND = {
     "log2 of the rows up to 26, found a number beyond": lambda it: replace(it, nu=10**400),
     "relations": lambda it: replace(it, relations=it.relations * MAX_RELATIONS),
     "terms": lambda it: replace(
-        it, relations=(replace(it.relations[0], terms=it.relations[0].terms * (MAX_TERMS + 1)),)
+        it, relations=(replace(it.relations[1], terms=it.relations[1].terms * (MAX_TERMS + 1)),)
     ),
     "axes of a tensor": lambda it: replace(it, blocks=(replace(it.blocks[0], dims=(1,) * 13),)),
     "elements of an axis": lambda it: replace(it, blocks=(replace(it.blocks[0], dims=(MAX_STEP + 1,)),)),
@@ -116,8 +114,10 @@ WALKED = {
         vk_tensors=(VkTensor("b", 0, 0, (1,)),),
         relations=public(*[read("block", "b")] * 2),
     ),
-    "a source's axes behind an input of its name": base(
-        inputs=(Input("b", (1,)),), blocks=(HALF,), relations=public(*[read("block", "b")] * 2)
+    "an input's block behind an input of its name": base(
+        inputs=(Input("b", (1,)),),
+        blocks=(HALF,),
+        relations=(Relation("input", "b", "", (), input="b"),) * 2,
     ),
     "padding": base(
         blocks=(Block("b", 0, (MAX_WALKED // 4 + 1,)),), relations=public(*[read("block", "b")] * 2)
@@ -135,12 +135,9 @@ WALKED = {
         vk_tensors=(VkTensor("w", 0, 0, (MAX_WALKED,)),),
         relations=public(contraction("block", "w")),
     ),
-    "elements of inputs that products read": base(
+    "elements of inputs that are held": base(
         inputs=(Input("b", (1 << 10, MAX_WALKED >> 12)),),
-        relations=public(*[contraction("input", "w")] * 4),
-    ),
-    "elements of inputs that linear terms read": base(
-        inputs=(Input("b", (1 << 10, MAX_WALKED >> 12)),), relations=public(*[read("input", "b")] * 4)
+        relations=(Relation("input", "c", "", (), input="b"),) * 4,
     ),
     "both points of an arg-max": base(
         blocks=(HALF,), relations=(Relation("argmax", "b", "o", ()),), outputs=(Output("o", "argmax", (1,)),)
@@ -171,12 +168,16 @@ def test_opening__finds_a_tensor_without_walking_all_of_them():
     found = []
     for terms in (1, 50):
         read = Linear(Source("vk", "w"), 1, (Axis(None, 0, 1),))
-        weighed = Contract(Source("input", "x"), (Axis(None, 0, 1, taps=4),), "v", (WeightAxis(source=0),))
+        weighed = Contract(Source("block", "x"), (Axis(None, 0, 1, taps=4),), "v", (WeightAxis(source=0),))
         program = base(
             inputs=Counted((Input("x", (4,)),)),
             outputs=Counted((Output("o", "int32", (1,)),)),
+            blocks=Counted((Block("x", 0, (4,)),)),
             vk_tensors=Counted((VkTensor("w", 0, 0, (1,)), VkTensor("v", 0, 4, (4,)))),
-            relations=(Relation("public", "", "o", (read, weighed) * terms),),
+            relations=(
+                Relation("input", "x", "", (), input="x"),
+                Relation("public", "", "o", (read, weighed) * terms),
+            ),
         )
         Counted.walks = 0
         check_limits(program)

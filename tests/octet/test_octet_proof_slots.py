@@ -7,11 +7,11 @@ from octet_programs import CASES, base
 from random_graphs import RandomGraph
 
 from circuits.octet.compile.lower import lower
+from circuits.octet.input_words import word_layout
 from circuits.octet.native.verifier import NativeVerifier
 from circuits.octet.proof_length import proof_bytes
 from circuits.octet.spec import wiring
 from circuits.octet.spec.curve import INFINITY
-from circuits.octet.spec.field import vector
 from circuits.octet.spec.pairing import G2_GENERATOR
 from circuits.octet.spec.proof_words import part_lengths
 from circuits.octet.spec.statement import VerifyingKey
@@ -43,9 +43,9 @@ PROGRAMS = dict(programs())
 
 def wired(program):
     """The columns that have linear functionals, and the products, at some point."""
-    inputs = {item.name: vector([0] * item.size) for item in program.inputs}
+    words = {item.name: [0] * word_layout(item).count for item in program.inputs}
     outputs = {item.name: [0] * item.count for item in program.outputs}
-    return wiring.wire(program, [3] * program.nu, [5] * len(program.relations), inputs, outputs)
+    return wiring.wire(program, [3] * program.nu, [5] * len(program.relations), words, outputs)
 
 
 @pytest.mark.parametrize("name", PROGRAMS)
@@ -58,12 +58,11 @@ def test_slots__are_those_that_the_wiring_asks_for(name):
     expected = [(column, None) for column in program.columns if column in {*sent, *made.linear, *tables}]
     rows = set()
     for index, (_, product) in enumerate(made.products):
-        if product.source.kind != "input":
-            block = program.block(product.source.name)
-            read = (program.column_of(product.source), block.offset, product.variables)
-            if read not in rows:
-                expected.append((read[0], ("source", index)))
-            rows.add(read)
+        block = program.block(product.source.name)
+        read = (program.column_of(product.source), block.offset, product.variables)
+        if read not in rows:
+            expected.append((read[0], ("source", index)))
+        rows.add(read)
         expected.append((f"K{product.weight.column}", ("weight", index)))
     found = wiring.slots(program)
     assert [(slot.column, slot.factor and (slot.factor, slot.product)) for slot in found] == expected

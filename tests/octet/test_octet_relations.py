@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from integer_statement import stated_outputs
 from octet_programs import _term
 
+from circuits.octet.input_words import words_of
 from circuits.octet.spec import functionals, logup, relations, wiring
 from circuits.octet.spec.field import inner_product, vector
 from circuits.octet.spec.multilinear import eq_table, evaluate
@@ -112,21 +113,16 @@ def test_relations__every_relation_holds_at_every_point_for_an_honest_witness(na
     key = programs.proving_key(case)
     program = case.program
     rng = np.random.default_rng(9)
-    inputs = {
-        item.name: wiring.padded_input(item.dims, np.ravel(case.inputs[item.name])) for item in program.inputs
-    }
+    words = {item.name: words_of(item, np.ravel(case.inputs[item.name])) for item in program.inputs}
     outputs = stated_outputs(program, statement.outputs)
-    wired = wiring.wire(program, point(rng, program.nu), point(rng, len(program.relations)), inputs, outputs)
+    wired = wiring.wire(program, point(rng, program.nu), point(rng, len(program.relations)), words, outputs)
     columns = {**{n: vector(c) for n, c in witness.items()}, **key.columns}
     total = sum(
         inner_product(functionals.spread(part, program.rows), columns[n]) for n, part in wired.linear.items()
     )
     for factor, what in wired.products:
-        if what.source.kind == "input":
-            x = inputs[what.source.name]
-        else:
-            offset = program.block(what.source.name).offset
-            x = columns[program.column_of(what.source)][offset : offset + (1 << what.variables)]
+        offset = program.block(what.source.name).offset
+        x = columns[program.column_of(what.source)][offset : offset + (1 << what.variables)]
         x = (x - what.source.zero * wiring.true_rows(what)) % R
         total += factor * inner_product(x, what.table(key.columns[f"K{what.weight.column}"]))
     assert total % R == wired.claim

@@ -76,8 +76,8 @@ def test_verifying_key__a_swapped_commitment_changes_the_digest():
 
 @pytest.mark.parametrize("field", [item.name for item in fields(PortTensors)])
 def test_verifying_key__each_part_of_the_meaning_at_the_port_changes_it(field):
-    """Scales, offset, domain, shapes and the arg-max are all in the 32 bytes that the digest absorbs."""
-    port = PortTensors("x", (1, 4), (1, 3), 5, 128, InputDomain(-128, 127), 7, argmax=False)
+    """Scales, offset, domain, shapes, batch and the arg-max are all in the 32 bytes that the digest absorbs."""
+    port = PortTensors("x", (1, 4), (1, 3), 5, 128, InputDomain(-128, 127), 7, argmax=False, batch=1)
     assert len(port.digest()) == 32
     other = {
         "input_name": "y",
@@ -88,6 +88,7 @@ def test_verifying_key__each_part_of_the_meaning_at_the_port_changes_it(field):
         "domain": InputDomain(-128, 126),
         "output_scale_bits": 8,
         "argmax": True,
+        "batch": 2,
     }
     assert replace(port, **{field: other[field]}).digest() != port.digest()
 

@@ -9,12 +9,14 @@ from test_octet_lowering import rules_broken_by
 
 from circuits.octet.compile.graph import Affine, ByteTensor, Conv, Gemm, Graph, Output, Total
 from circuits.octet.compile.lower import lower
+from circuits.octet.compile.prices import COLUMN_GAS, PRODUCT_GAS, ROUND_GAS, ROW_GAS
 from circuits.octet.compile.verifying_key import make_key
 from circuits.octet.compile.views import Reshape, Transpose, View
+from circuits.octet.compile.weight_cutting import plan_cut
 from circuits.octet.spec.prover import prove
 from circuits.octet.spec.srs import LocalSrs
 from circuits.octet.spec.statement import Statement
-from circuits.octet.terms import Contract
+from circuits.octet.terms import Axis, Contract, Source, WeightAxis
 from circuits.octet.witness import make_witness
 from zkml.errors import CompileError
 
@@ -123,14 +125,47 @@ def test_weight_cutting__the_pieces_hold_every_weight_once():
 
 
 def test_weight_cutting__lenets_dense_layer_does_not_decide_the_rows():
-    """16 x 5 x 5 cells to 120 outputs: one tensor would need 2^17 rows, pieces fit 2^14 in few columns."""
+    """16 x 5 x 5 cells to 120 outputs: one tensor would need 2^17 rows, pieces of two channels fit 2^14."""
     graph = dense_after_conv(channels=16, size=5, outputs=120)
     whole = lower(graph, nu=17)
     assert not is_cut(whole)
     lowered = lower(graph, nu=14)
-    assert lowered.program.vk_columns <= 5
+    assert lowered.program.vk_columns <= 9
     assert lower(graph).program.nu <= 14
-    assert len(products(lowered)) <= 3 + 4
+    assert len(products(lowered)) == 2 + 8
+
+
+@pytest.mark.parametrize(
+    ("source", "outputs", "nu", "walked"),
+    [
+        ((1, 64), 8, 8, 0),
+        ((1, 48), 8, 8, 0),
+        ((16, 4, 4), 8, 9, 0),
+        ((16, 5, 5), 8, 10, 0),
+        ((3, 5, 5), 8, 8, 75),
+    ],
+)
+def test_weight_cutting__ranges_that_are_products_over_bits__have_no_tap_to_walk(source, outputs, nu, walked):
+    """Pieces of one axis from a multiple of their padded length; a kernel over 5 x 5 cells only where they must be."""
+    lengths = [length for length in source if length > 1]
+    axes = tuple(Axis(None, 0, 1, taps=length) for length in lengths)
+    tied = (WeightAxis(out=0), *(WeightAxis(source=place) for place in range(len(lengths))))
+    contract = Contract(Source("block", "x"), axes, "w", tied)
+    cut = plan_cut(contract, (outputs, *lengths), tuple(lengths), nu)
+    assert cut is not None
+    assert cut.walked_taps == walked
+
+
+@pytest.mark.parametrize("outputs", [20, 60])
+def test_weight_cutting__the_rows_are_those_of_the_least_price(outputs):
+    """Columns, constants, taps and rows of every layout there is, by the documented formula."""
+    graph = dense_after_conv(channels=4, size=4, outputs=outputs)  # 4 x 4 x 4 cells: no tap is walked
+    prices = {}
+    for nu in range(9, 15):
+        program = lower(graph, nu=nu).program
+        gas = program.vk_columns * COLUMN_GAS + len(program.vk_tensors) * PRODUCT_GAS + nu * ROUND_GAS
+        prices[nu] = gas + ROW_GAS * 2**nu
+    assert lower(graph).program.nu == min(prices, key=prices.__getitem__)
 
 
 def test_weight_cutting__a_weight_that_fits_stays_whole():

@@ -28,7 +28,7 @@ from prover_nodes.policy import Policy
 from prover_nodes.ports import CollateralTerms, FoundMove
 from prover_nodes.slots import ProvingSlots
 from registry.provers import Stake
-from verifier_contracts.expected_verifier import ExpectedVerifier
+from verifier_contracts.expected_verifier import ExpectedGenerated, ExpectedVerifier
 from verifier_contracts.local_verification import adapter_code
 from zkml.adapters.evm.answers import Block, TransactionReceipt
 from zkml.adapters.evm.transactions import Call, SignedTransaction
@@ -100,9 +100,14 @@ def output_of(packed_input: bytes) -> bytes:
     return pack([sum(unpack_input(LAYOUT, packed_input))], LAYOUT.output_bytes)
 
 
-def proof_of(packed_input: bytes, packed_output: bytes) -> bytes:
-    """Return the one proof that the simulated verifier accepts."""
-    return keccak256(b"proof" + packed_input + packed_output)
+def context_of(job_id: bytes, payee: str) -> bytes:
+    """Return what the simulated chain has a job's proof bound to."""
+    return keccak256(job_id + payee.encode())
+
+
+def proof_of(context: bytes, packed_input: bytes, packed_output: bytes) -> bytes:
+    """Return the one proof that the simulated verifier accepts in a context."""
+    return keccak256(b"proof" + context + packed_input + packed_output)
 
 
 @dataclass
@@ -383,7 +388,7 @@ class SimulatedChain:
         packed_input, packed_output, proof = (bytes.fromhex(call[name]) for name in ("in", "out", "proof"))
         correct = (keccak256(packed_input), proof) == (
             job.input_commitment,
-            proof_of(packed_input, output_of(packed_input)),
+            proof_of(context_of(job.job_id, sender), packed_input, output_of(packed_input)),
         )
         if not correct or packed_output != output_of(packed_input):
             raise ProofRejectedError("expected a valid proof, found another")
@@ -505,6 +510,9 @@ class SimulatedMarket:
 
     def settlement_of(self, job_id: bytes) -> FoundMove | None:
         return self.chain.state.moves.get((self.account, "settle", job_id))
+
+    def context_of(self, job_id: bytes) -> bytes:
+        return context_of(job_id, self.account)
 
     def stake(self) -> Stake:
         return self.chain.state.stakes[self.account]
@@ -635,7 +643,8 @@ class SimulatedMarket:
     def settle(self, job_id: bytes, packed_input: bytes) -> None:
         """Settle a job as another program with this key would."""
         output = output_of(packed_input)
-        self.act(self.plan_settle(job_id, packed_input, output, proof_of(packed_input, output)))
+        proof = proof_of(self.context_of(job_id), packed_input, output)
+        self.act(self.plan_settle(job_id, packed_input, output, proof))
 
 
 class SimulatedClock:
@@ -659,6 +668,7 @@ class SimulatedCircuit:
 
     name = "sum"
     batch = 1
+    proof_bytes = 32
     verifying_key_digest = KEY_DIGEST
     proof_system_id = SYSTEM_ID
     layout = LAYOUT
@@ -675,7 +685,7 @@ class SimulatedCircuit:
         return None
 
     def expected_verifier(self, key_digest: bytes) -> ExpectedVerifier:
-        return ExpectedVerifier(VERIFIER_CODE, LAYOUT, bytes(32), KEY_DIGEST)
+        return ExpectedGenerated(LAYOUT, bytes(32), KEY_DIGEST, VERIFIER_CODE)
 
     def least_gas_limit(self, key_digest: bytes, *, progress: Any) -> int:
         return LEAST_GAS
@@ -695,17 +705,19 @@ class SimulatedCircuit:
             raise DomainError("expected less than 99, found 99")
         return output_of(packed_input), 0.01
 
-    def prove(self, packed_input: bytes, packed_output: bytes, *, progress: Any) -> tuple[bytes, float]:
+    def prove(
+        self, packed_input: bytes, packed_output: bytes, *, context: bytes, progress: Any
+    ) -> tuple[bytes, float]:
         self.proved += 1
         self.while_proving()
-        proof = proof_of(packed_input, packed_output)
+        proof = proof_of(context, packed_input, packed_output)
         if self.corrupt_proofs:
             self.corrupt_proofs -= 1
             proof = bytes(32)
         return proof, 5.0
 
-    def verify(self, packed_input: bytes, packed_output: bytes, proof: bytes) -> None:
-        if proof != proof_of(packed_input, packed_output):
+    def verify(self, packed_input: bytes, packed_output: bytes, proof: bytes, *, context: bytes) -> None:
+        if proof != proof_of(context, packed_input, packed_output):
             raise ProofRejectedError("expected a valid proof, found another")
 
 

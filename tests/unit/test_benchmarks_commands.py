@@ -20,19 +20,19 @@ ROOT = Path(__file__).parents[2]
     [
         (
             ["laod"],
-            "expected one of demo, load, octet, octet_fidelity, soak, throughput, verifiers, found laod",
+            "expected one of demo, gas, latency, load, octet, octet_fidelity, octet_unrolled, soak, throughput, verifiers, found laod",
         ),
         (
             ["demo", "--jobs", "3"],
-            "expected options after one of load, octet, octet_fidelity, soak, found --jobs",
+            "expected options after one of gas, latency, load, octet, octet_fidelity, octet_unrolled, soak, found --jobs",
         ),
         (
             ["--minutes", "1"],
-            "expected options after one of load, octet, octet_fidelity, soak, found --minutes",
+            "expected options after one of gas, latency, load, octet, octet_fidelity, octet_unrolled, soak, found --minutes",
         ),
         (
             ["load", "soak", "--json"],
-            "expected options after one of load, octet, octet_fidelity, soak, found --json",
+            "expected options after one of gas, latency, load, octet, octet_fidelity, octet_unrolled, soak, found --json",
         ),
     ],
 )

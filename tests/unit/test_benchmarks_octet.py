@@ -9,6 +9,8 @@ import pytest
 sys.path.insert(0, str(Path(__file__).parents[2]))
 
 from benchmarks.octet import comparison
+from benchmarks.octet_batches import Batch
+from benchmarks.octet_batches import show as show_batches
 from benchmarks.octet_growth import Grown, exponent, show
 from benchmarks.octet_model import FULL_BITS, PHASES, Work, active_rows, additions, count, products_of_row
 from benchmarks.octet_phases import Phase, Phases
@@ -24,7 +26,7 @@ MEBIBYTE = 1 << 20
 def gemm(outputs: int, inputs: int) -> Program:
     """Return one layer: outputs by inputs weights, a bias, bytes out, and their sum as public output."""
     weight = Contract(
-        Source("input", "x"),
+        Source("block", "x"),
         (Axis(None, 0, 1, taps=inputs),),
         "w",
         (WeightAxis(out=0), WeightAxis(source=0)),
@@ -32,18 +34,19 @@ def gemm(outputs: int, inputs: int) -> Program:
     bias = Linear(Source("vk", "b"), 1, (Axis(0, 0, outputs),))
     shown = Linear(Source("block", "y"), 1, (Axis(0, 0, outputs),))
     return Program(
-        version=1,
+        version=2,
         nu=10,
         shift=24,
         saturation=1,
         slots=0,
         inputs=(Input("x", (inputs,)),),
         outputs=(Output("out", "int32", (outputs,)),),
-        blocks=(Block("y", 0, (outputs,)),),
+        blocks=(Block("y", 0, (outputs,)), Block("x", inputs, (inputs,))),
         vk_columns=1,
         vk_tensors=(VkTensor("w", 0, 0, (outputs, inputs)), VkTensor("b", 0, 768, (outputs,))),
         tables=(),
         relations=(
+            Relation("input", "x", "", (), input="x"),
             Relation("requant", "y", "", (weight, bias)),
             Relation("public", "", "out", (shown,)),
         ),
@@ -63,10 +66,10 @@ def test_active_rows__of_a_layer__end_behind_the_bias_that_is_read():
 
 
 def test_count__of_a_layer__has_every_phase_and_the_columns_commitments():
-    """Y, P, N and three R are bytes of the block's 16 rows; the opening has two long products and six short."""
+    """Y, P, N and three R are bytes of both blocks' 32 rows; the opening has two long products and six short."""
     work = count(gemm(16, 16))
     assert tuple(work) == PHASES
-    assert work["first commitments"].multiplications[:-1] == [(16, 8)] * 6
+    assert work["first commitments"].multiplications[:-1] == [(32, 8)] * 6
     assert work["second commitments"].multiplications == [(256, FULL_BITS)] * 3
     assert work["opening"].multiplications == [
         (1024 - 32, FULL_BITS),
@@ -77,14 +80,14 @@ def test_count__of_a_layer__has_every_phase_and_the_columns_commitments():
 
 
 def test_count__twice_the_inputs__walks_twice_the_weights():
-    """The weights are read once for the table of a product, whatever else stays."""
+    """The weights are read once for the table of a product, and each input cell once for its words."""
     small, large = (count(gemm(16, size))["wiring"].products for size in (16, 32))
-    assert large - small == 16 * 16
+    assert large - small == 16 * 16 + 16
 
 
 def test_count__second_sum_of_a_layer__takes_the_key_column_four_times():
-    """Five a row for F; 272 cells join F, the 256 weights meet their functional, and 272 are folded and opened."""
-    assert count(gemm(16, 16))["second sum"].products == 5 * 1024 + 272 + 256 + 2 * 272
+    """Five a row for F; 272 cells join F, 256 weights and 16 inputs meet functionals, all of Y and K0 is folded."""
+    assert count(gemm(16, 16))["second sum"].products == 5 * 1024 + 272 + 256 + 16 + 2 * (272 + 32)
 
 
 def test_products_of_row__six_limbs__are_those_of_the_page():
@@ -158,3 +161,11 @@ def test_plot__values_it_cannot_show__are_refused(values):
     """A logarithm wants positive numbers, and a line as many as there are places."""
     with pytest.raises(ValueError, match="expected"):
         log_plot([1, 2], [Series("a", values)], title="t", across="x")
+
+
+def test_batches__table__says_what_one_input_of_each_proof_costs():
+    """A proof of 16 inputs in 368 ms and a witness in 32 are 25 ms each."""
+    table = show_batches([Batch("net (a)", 16, 16, 1, 6272, 0.032, 0.368, 0.013)])
+    assert table.splitlines()[-1].split("  ")[-1].strip() == "13.0"
+    assert " 25.0 " in table
+    assert "2^16" in table

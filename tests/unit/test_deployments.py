@@ -56,7 +56,7 @@ def test_read_deployment__none__says_how_to_get_one(tmp_path):
     [
         lambda data: data[:-1],
         lambda data: b"",
-        lambda data: data.replace(b"zkml.deployment/3", b"zkml.deployment/2"),
+        lambda data: data.replace(b"zkml.deployment/4", b"zkml.deployment/3"),
         lambda data: data.replace(b"0x1111", b"0x111g", 1),
         lambda data: data.replace(b'"block":1,', b""),
         lambda data: data.replace(b'"block":1,', b'"block":"1",'),

@@ -3,14 +3,16 @@
 import threading
 from collections import Counter
 from dataclasses import dataclass, field
+from types import SimpleNamespace
 from typing import get_args
 
 import pytest
 
 from prover_nodes.direct import troubles
+from prover_nodes.direct.catalogue import ServedCircuit
 from prover_nodes.direct.cover import check_covered, spendable
 from prover_nodes.direct.feed import KEPT, Feed
-from prover_nodes.direct.fees import HONOURED_SECONDS, FeePolicy, gas_of_request
+from prover_nodes.direct.fees import HONOURED_SECONDS, FeePolicy
 from prover_nodes.direct.journal import RequestJournal
 from prover_nodes.direct.lanes import Lane
 from prover_nodes.direct.requests import UNSETTLED, AcceptedRequest, RequestState
@@ -35,6 +37,7 @@ from zkml.errors import (
 )
 
 PATIENCE_SECONDS = 10.0
+GAS = 300_000
 TAB = to_hex(bytes(32))
 SPEC = CircuitSpec(
     adapter="0x" + 40 * "1",
@@ -158,20 +161,25 @@ def test_fee__is_the_operators_or_what_it_costs():
     """A request is never offered below the operator's fees, nor below its gas and its proving time."""
     policy = Policy(frozenset(), 10, 0.0, 0, cost_per_hour=3_600, units_per_ether=10**6)
     fees = FeePolicy(policy, 20, Time())
-    assert fees.ask(b"a", SPEC, seconds=1.0, gas_price_wei=0) == 20
-    assert fees.ask(b"a", SPEC, seconds=100.0, gas_price_wei=0) == 100
-    gas = gas_of_request(SPEC)
-    assert gas > SPEC.gas_limit
-    assert fees.ask(b"a", SPEC, seconds=0.0, gas_price_wei=10**12) == -(-gas * 10**18 // 10**18)
+    assert fees.ask(b"a", gas=GAS, seconds=1.0, gas_price_wei=0) == 20
+    assert fees.ask(b"a", gas=GAS, seconds=100.0, gas_price_wei=0) == 100
+    assert fees.ask(b"a", gas=GAS, seconds=0.0, gas_price_wei=10**12) == GAS
+
+
+def test_settle_gas__is_the_pinned_limit_and_the_calldata_of_tensors_and_proof():
+    """A longer proof costs more to settle, by 16 gas a byte, whichever proof system made it."""
+    short, long = (ServedCircuit(b"a", SPEC, SimpleNamespace(proof_bytes=size)) for size in (3000, 5000))
+    assert short.settle_gas > SPEC.gas_limit + 3000 * 16
+    assert long.settle_gas - short.settle_gas == 2000 * 16
 
 
 def test_fee__asked_lately__is_accepted_though_gas_has_become_dearer():
     """Who signs for what was offered is served at that price for a while, and no longer."""
     clock = Time()
     fees = FeePolicy(Policy(frozenset(), 0, 0.0, 0, units_per_ether=10**6), 1, clock)
-    cheap = fees.ask(b"a", SPEC, seconds=0.0, gas_price_wei=10**9)
+    cheap = fees.ask(b"a", gas=GAS, seconds=0.0, gas_price_wei=10**9)
     clock.now = HONOURED_SECONDS - 1
-    dear = fees.ask(b"a", SPEC, seconds=0.0, gas_price_wei=10**12)
+    dear = fees.ask(b"a", gas=GAS, seconds=0.0, gas_price_wei=10**12)
     assert dear > cheap
     assert fees.least(b"a", dear) == cheap
     assert fees.least(b"b", dear) == dear

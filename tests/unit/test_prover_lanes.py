@@ -73,9 +73,9 @@ def test_lanes__settlement_is_slow__the_next_proof_is_made_meanwhile(chain, circ
     open_many(chain, 2)
     plain = circuit.verify
 
-    def slow(*proof):
+    def slow(*proof, context):
         until(lambda: circuit.proved == 2)
-        plain(*proof)
+        plain(*proof, context=context)
 
     circuit.verify = slow
     assert len(simulated_node(chain, circuit, journal).run_once().settled) == 2
@@ -95,9 +95,9 @@ def test_lanes__several_settlers__settle_at_once(chain, circuit, journal):
     open_many(chain, 2)
     meeting, plain = threading.Barrier(2, timeout=PATIENCE), circuit.verify
 
-    def together(*proof):
+    def together(*proof, context):
         meeting.wait()
-        plain(*proof)
+        plain(*proof, context=context)
 
     circuit.verify = together
     assert len(simulated_node(chain, circuit, journal, settlers=2).run_once().settled) == 2
@@ -164,8 +164,8 @@ class CountingCircuit(SimulatedCircuit):
 
     done = 0
 
-    def prove(self, packed_input, packed_output, *, progress):
-        made = super().prove(packed_input, packed_output, progress=progress)
+    def prove(self, packed_input, packed_output, *, context, progress):
+        made = super().prove(packed_input, packed_output, context=context, progress=progress)
         self.done += 1
         return made
 
@@ -193,9 +193,9 @@ def test_claim_ahead__settlements_are_stuck__claims_stop_and_proofs_do_not(chain
     open_many(chain, 12)
     stuck, plain = threading.Event(), circuit.verify
 
-    def slow(*proof):
+    def slow(*proof, context):
         assert stuck.wait(PATIENCE)
-        plain(*proof)
+        plain(*proof, context=context)
 
     circuit.verify = slow
     node = simulated_node(chain, circuit, journal, slots=ready_slots(chain))
@@ -489,7 +489,7 @@ def test_stop__in_the_middle_of_a_proof__ends_at_once_and_the_next_start_goes_on
     open_many(chain, 2)
     plain, proving = circuit.prove, threading.Event()
 
-    def endless(packed_input, packed_output, *, progress):
+    def endless(packed_input, packed_output, *, context, progress):
         proving.set()
         pause = threading.Event()
         while True:
@@ -582,12 +582,12 @@ class Witnessed(SimulatedCircuit):
         super().__init__()
         self.path, self.needless = path, 0
 
-    def prove(self, packed_input, packed_output, *, progress):
+    def prove(self, packed_input, packed_output, *, context, progress):
         with open_journal(self.path, SimulatedMarket.scope) as journal:
             for case in journal.cases():
                 if case.request.input == to_hex(packed_input) and journal.has(case, Stage.PROVE):
                     self.needless += 1
-        return super().prove(packed_input, packed_output, progress=progress)
+        return super().prove(packed_input, packed_output, context=context, progress=progress)
 
 
 @pytest.mark.parametrize("boundary", range(0, 95, 6))

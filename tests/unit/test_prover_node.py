@@ -19,6 +19,7 @@ from prover_simulator import (
     SimulatedChain,
     SimulatedMarket,
     SimulatedStore,
+    context_of,
     output_of,
     proof_of,
     simulated_node,
@@ -329,7 +330,7 @@ def test_proof__circuit_accepts_and_chain_refuses__is_not_broadcast(chain, circu
     """The chain's own verifier is asked, without a transaction, before the proof is public."""
     chain.open(INPUT)
     circuit.corrupt_proofs = 1
-    circuit.verify = lambda *_: None
+    circuit.verify = lambda *_, context: None
     node = simulated_node(chain, circuit, journal)
     node.run_once()
     assert not chain.sent(PROVER, "settle")
@@ -341,7 +342,7 @@ def test_proof__chain_would_accept_and_circuit_does_not__is_not_broadcast(chain,
     """Both verifiers must agree: a proof that only one of them accepts is a fault somewhere."""
     chain.open(INPUT)
 
-    def refuse(*_):
+    def refuse(*_, context):
         raise ProofRejectedError("expected a valid proof, found another")
 
     circuit.verify = refuse
@@ -486,13 +487,14 @@ def test_progress__one_job__names_its_stages_in_order(chain, circuit, journal):
 
 def test_logs__whole_job__hold_neither_witness_nor_proof_nor_signed_bytes(chain, circuit, journal, caplog):
     """Logs name jobs and transactions, and carry nothing that is worth stealing."""
-    chain.open(INPUT)
+    job_id = chain.open(INPUT)
     with caplog.at_level(logging.DEBUG):
         simulated_node(chain, circuit, journal).run_once()
     assert "settled" in caplog.text
     for signed in chain.broadcasts:
         assert signed.raw.hex() not in caplog.text
-    assert proof_of(INPUT, output_of(INPUT)).hex() not in caplog.text
+    proof = proof_of(context_of(job_id, PROVER), INPUT, output_of(INPUT))
+    assert proof.hex() not in caplog.text
 
 
 @pytest.mark.parametrize(

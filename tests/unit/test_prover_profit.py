@@ -25,8 +25,9 @@ from zkml.core.tensors import pack
 
 INPUT = pack([1, 2, 3, 4], 1)
 GWEI = 10**9
-GAS = gas_of_job(LAYOUT, LEAST_GAS * 20 // 21)
-TAKEOVER_GAS = gas_of_job(LAYOUT, LEAST_GAS * 20 // 21, is_takeover=True)
+PROOF_BYTES = SimulatedCircuit.proof_bytes
+GAS = gas_of_job(LAYOUT, LEAST_GAS * 20 // 21, PROOF_BYTES)
+TAKEOVER_GAS = gas_of_job(LAYOUT, LEAST_GAS * 20 // 21, PROOF_BYTES, is_takeover=True)
 
 
 @pytest.fixture

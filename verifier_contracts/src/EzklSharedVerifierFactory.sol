@@ -1,130 +1,40 @@
 // SPDX-License-Identifier: Apache-2.0
 pragma solidity 0.8.37;
 
-import {Clones} from "@openzeppelin/contracts/proxy/Clones.sol";
+import {EzklKey} from "verifier_contracts/src/EzklKey.sol";
 import {EzklSharedVerifier} from "verifier_contracts/src/EzklSharedVerifier.sol";
 import {IHalo2ReusableVerifier} from "verifier_contracts/src/IHalo2ReusableVerifier.sol";
-import {CircuitSpec, IVerifierRouter, VerifierClass} from "verifier_contracts/src/IVerifierRouter.sol";
 import {PinnedVerifier} from "verifier_contracts/src/PinnedVerifier.sol";
-import {SharedKeyArguments, SharedKeyPins} from "verifier_contracts/src/SharedKeyPins.sol";
+import {SharedVerifierFactory} from "verifier_contracts/src/SharedVerifierFactory.sol";
 import {StoredKey, StoredKeys} from "verifier_contracts/src/StoredKeys.sol";
-import {InputDomain, PackedTensors, TensorLayout} from "verifier_contracts/src/TensorLayout.sol";
+import {TensorLayout} from "verifier_contracts/src/TensorLayout.sol";
 
-/// @notice What a circuit has besides its key, see {CircuitSpec}.
-struct CircuitTerms {
-    bytes32 weightCommitment;
-    bytes4 proofSystemId;
-    TensorLayout tensors;
-    InputDomain domain;
-    uint32 gasLimit;
-    VerifierClass class_;
-}
-
-/// @title Circuits without a compiler: keys stored once, adapters cloned
-/// @notice Nobody owns it and everybody may use it. Every call can be repeated: what is there already is used. Nothing
-///         is trusted for having come from here: the router and the adapters check all there is to check.
-contract EzklSharedVerifierFactory is PinnedVerifier {
-    /// @notice A verifying key was stored and can be verified with.
-    event KeyStored(bytes32 indexed keyDigest, uint256 words);
-    /// @notice An adapter was made.
-    event AdapterCreated(address indexed adapter, bytes32 indexed keyDigest, bytes32 indexed weightCommitment);
-
-    /// @notice No key with this digest was stored.
-    error UnknownKey(bytes32 keyDigest);
+/// @title Circuits of EZKL's reusable verifier, see {SharedVerifierFactory}
+contract EzklSharedVerifierFactory is SharedVerifierFactory, PinnedVerifier {
     /// @notice The reusable verifier took the key for another.
     error KeyRegisteredAs(bytes32 expected, bytes32 found);
     /// @notice The key is one of a circuit with another number of instances.
     error InstanceCountMismatch(uint256 expected, uint256 found);
 
-    /// @dev Word of a key that holds its number of instances.
-    uint256 private constant INSTANCES_WORD = 2;
-
-    /// @notice What every adapter is a clone of.
-    EzklSharedVerifier public immutable IMPLEMENTATION;
-
-    mapping(bytes32 keyDigest => StoredKey) private _keys;
-
     /// @param verifier_ EZKL's reusable verifier, deployed before.
-    constructor(address verifier_) PinnedVerifier(verifier_) {
-        IMPLEMENTATION = new EzklSharedVerifier(verifier_);
+    constructor(address verifier_)
+        PinnedVerifier(verifier_)
+        SharedVerifierFactory(address(new EzklSharedVerifier(verifier_)))
+    {}
+
+    function _checkKey(bytes32[] calldata key) internal view override {
+        EzklKey.checkSize(key.length);
+        _checkVerifierCode();
     }
 
-    /// @notice Stores a verifying key and lets the reusable verifier use it.
-    /// @param key its words.
-    /// @return keyDigest keccak256 of the words.
-    function storeKey(bytes32[] calldata key) public returns (bytes32 keyDigest) {
-        keyDigest = keccak256(abi.encodePacked(key));
-        if (_keys[keyDigest].words != 0) return keyDigest;
-        _checkVerifierCode();
-        _keys[keyDigest] = StoredKeys.store(key);
-        emit KeyStored(keyDigest, key.length);
+    function _register(bytes32 keyDigest, bytes32[] calldata key) internal override {
         bytes32 found = IHalo2ReusableVerifier(VERIFIER).registerVka(key);
         if (found != keyDigest) revert KeyRegisteredAs(keyDigest, found);
     }
 
-    /// @notice Makes the adapter of a circuit, or finds it.
-    /// @param keyDigest a stored key.
-    /// @param tensors the circuit's public tensors; as many elements as the key has instances.
-    /// @param weightCommitment keccak256 of the commitment to the weights, or zero where the key binds them.
-    /// @return adapter its address, which depends on nothing but this factory and the arguments.
-    function createAdapter(bytes32 keyDigest, TensorLayout memory tensors, bytes32 weightCommitment)
-        public
-        returns (address adapter)
-    {
-        StoredKey memory key = storedKey(keyDigest);
-        PackedTensors.checkLayout(tensors);
-        uint256 instances = uint256(StoredKeys.wordAt(key, INSTANCES_WORD));
+    function _checkPins(StoredKey memory key, TensorLayout memory tensors, bytes32) internal view override {
+        uint256 instances = uint256(StoredKeys.wordAt(key, EzklKey.INSTANCES_WORD));
         uint256 elements = uint256(tensors.inputCount) + tensors.outputCount;
         if (instances != elements) revert InstanceCountMismatch(instances, elements);
-
-        bytes memory arguments = SharedKeyArguments.encode(SharedKeyPins(keyDigest, weightCommitment, tensors, key));
-        adapter = Clones.predictDeterministicAddressWithImmutableArgs(address(IMPLEMENTATION), arguments, 0);
-        if (adapter.code.length != 0) return adapter;
-        Clones.cloneDeterministicWithImmutableArgs(address(IMPLEMENTATION), arguments, 0);
-        emit AdapterCreated(adapter, keyDigest, weightCommitment);
-    }
-
-    /// @notice Makes the adapter of a circuit and adds the circuit to a router, unless it is there.
-    /// @param router a router.
-    /// @param keyDigest a stored key.
-    /// @param terms the rest of the circuit.
-    /// @return circuitId its id on that router.
-    function addCircuit(IVerifierRouter router, bytes32 keyDigest, CircuitTerms calldata terms)
-        public
-        returns (bytes32 circuitId)
-    {
-        address adapter = createAdapter(keyDigest, terms.tensors, terms.weightCommitment);
-        CircuitSpec memory spec = CircuitSpec({
-            adapter: adapter,
-            adapterCodeHash: adapter.codehash,
-            verifyingKeyDigest: keyDigest,
-            weightCommitment: terms.weightCommitment,
-            proofSystemId: terms.proofSystemId,
-            tensors: terms.tensors,
-            domain: terms.domain,
-            gasLimit: terms.gasLimit,
-            class_: terms.class_
-        });
-        circuitId = router.circuitIdOf(spec);
-        if (!router.exists(circuitId)) router.add(spec);
-    }
-
-    /// @notice Stores a key, makes an adapter and adds the circuit, in one transaction.
-    function storeKeyAndAddCircuit(IVerifierRouter router, bytes32[] calldata key, CircuitTerms calldata terms)
-        external
-        returns (bytes32 circuitId)
-    {
-        return addCircuit(router, storeKey(key), terms);
-    }
-
-    /// @notice Whether a key was stored.
-    function hasKey(bytes32 keyDigest) external view returns (bool) {
-        return _keys[keyDigest].words != 0;
-    }
-
-    /// @notice Where a key lies; reverts if it was not stored.
-    function storedKey(bytes32 keyDigest) public view returns (StoredKey memory key) {
-        key = _keys[keyDigest];
-        if (key.words == 0) revert UnknownKey(keyDigest);
     }
 }

@@ -4,7 +4,7 @@ pragma solidity 0.8.37;
 import {StoredKey} from "verifier_contracts/src/StoredKeys.sol";
 import {TensorLayout} from "verifier_contracts/src/TensorLayout.sol";
 
-/// @notice All that a clone of {EzklSharedVerifier} differs in, written behind its code.
+/// @notice All that a clone of a {SharedVerifier} differs in, written behind its code.
 /// @param keyDigest keccak256 of the key's words.
 /// @param weightCommitment keccak256 of the commitment to the weights, or zero where the key binds them.
 /// @param tensors the circuit's public tensors.

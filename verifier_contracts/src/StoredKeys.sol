@@ -18,22 +18,20 @@ struct StoredKey {
 ///         in it can run.
 /// @dev Who reads a key compares its digest: a pointer may come from anybody, and lead anywhere.
 library StoredKeys {
-    /// @notice The key has too few words for its header, or more than its own 16-bit pointers can address.
+    /// @notice The key has fewer words than its system needs, or more than it takes.
     error KeySizeOutOfRange(uint256 words, uint256 minimum, uint256 maximum);
     /// @notice The chain did not take the key's contract.
     error KeyNotStored();
 
-    /// @dev The header, of which the last word holds how a proof is read.
-    uint256 internal constant MIN_WORDS = 34;
-    /// @dev A key points into its own memory, which begins at 0xa0, with 16 bits.
-    uint256 internal constant MAX_WORDS = 2_042;
     /// @dev What fits EIP-170's 24,576 bytes beside the STOP.
     uint256 internal constant CHUNK_WORDS = 767;
+    /// @dev What fits three contracts.
+    uint256 internal constant MAX_WORDS = 3 * CHUNK_WORDS;
 
     /// @notice Stores a key.
     function store(bytes32[] calldata key) internal returns (StoredKey memory stored) {
         uint256 words = key.length;
-        checkSize(words);
+        checkSize(words, 1, MAX_WORDS);
         stored.words = uint16(words);
         stored.first = _create(key, 0, words);
         if (words > CHUNK_WORDS) stored.second = _create(key, CHUNK_WORDS, words);
@@ -45,7 +43,7 @@ library StoredKeys {
     /// @return end the address after the last word.
     function load(StoredKey memory stored, uint256 destination) internal view returns (uint256 end) {
         uint256 words = stored.words;
-        checkSize(words);
+        checkSize(words, 1, MAX_WORDS);
         _copy(stored.first, 0, words, destination);
         if (words > CHUNK_WORDS) _copy(stored.second, CHUNK_WORDS, words, destination);
         if (words > 2 * CHUNK_WORDS) _copy(stored.third, 2 * CHUNK_WORDS, words, destination);
@@ -61,9 +59,9 @@ library StoredKeys {
         }
     }
 
-    /// @notice Reverts unless a key can have this many words.
-    function checkSize(uint256 words) internal pure {
-        if (words < MIN_WORDS || words > MAX_WORDS) revert KeySizeOutOfRange(words, MIN_WORDS, MAX_WORDS);
+    /// @notice Reverts unless a number of words lies between two others, these included.
+    function checkSize(uint256 words, uint256 minimum, uint256 maximum) internal pure {
+        if (words < minimum || words > maximum) revert KeySizeOutOfRange(words, minimum, maximum);
     }
 
     function _create(bytes32[] calldata key, uint256 from, uint256 words) private returns (address chunk) {

@@ -277,6 +277,7 @@ contract VerifierRouter is IVerifierRouter {
         _checkEqual(spec.verifyingKeyDigest, shared.verifyingKeyDigest());
         _checkEqual(spec.weightCommitment, shared.weightCommitment());
         _checkEqual(keccak256(abi.encode(spec.tensors)), keccak256(abi.encode(shared.tensorLayout())));
+        shared.checkDomain(spec.domain);
         bytes32[10] memory constants = shared.ceremonyConstants();
         bool isListed = bytes(_ceremonies[Ceremonies.tauDigest(constants)]).length != 0;
         if (!isListed || !Ceremonies.haveGenerators(constants)) revert ForeignCeremony(constants);

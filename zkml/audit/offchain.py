@@ -5,15 +5,14 @@ system runs in a child process; where it is not installed, that is a ToolchainEr
 """
 
 import shutil
-from collections.abc import Callable
 from pathlib import Path
+from typing import Protocol
 
 from circuits.bundle import MANIFEST_NAME, MAX_MANIFEST_BYTES, VERIFYING_ROLES, Bundle
 from circuits.srs import SrsStore
 from circuits.srs_file import identify_srs
-from circuits.verifier_source import shared_key
 from verifier_contracts.deployed_verifier import DeployedVerifier
-from verifier_contracts.shared_key import SharedKey
+from zkml.circuit_verifiers import make_shared_key
 from zkml.core.cid import parse_cid
 from zkml.core.digests import digest_bytes, digest_of
 from zkml.core.identifiers import (
@@ -40,8 +39,12 @@ from zkml.errors import (
 MAX_VERIFYING_FILE_BYTES = 64 * 1024 * 1024
 """No settings, verifying key or verification SRS is larger: 64 MiB."""
 
-OffChainVerifier = Callable[[Bundle, ProofFile], None]
-"""Verifies a proof with the bundle's proof system, or raises; `circuits.verification.verify_proof` is one."""
+
+class OffChainVerifier(Protocol):
+    """Verifies a proof with its own system, or raises; `circuits.verification.verify_proof` is one."""
+
+    def __call__(self, bundle: Bundle, proof: ProofFile, *, context: bytes) -> None:
+        """Verify that a proof holds and is bound to a context of 32 bytes."""
 
 
 def fetch_manifest(commitment: ModelCommitment, store: ArtifactStore) -> tuple[bytes, BundleManifest]:
@@ -145,7 +148,7 @@ def verify_key(bundle: Bundle, verifier: DeployedVerifier) -> None:
     shared, spec = verifier.shared, verifier.spec
     if shared is None:
         return
-    key = SharedKey.parse(shared_key(bundle)).digest
+    key = make_shared_key(bundle).digest
     found = (shared.key_digest, shared.weight_commitment, shared.layout)
     if (key, bundle.manifest.weight_commitment, spec.layout) != found or key != spec.verifying_key_digest:
         raise VerifierMismatchError(

@@ -2,7 +2,7 @@
 
     0 proof file parses                          4 instances are built from the tensors
     1 bundle's manifest and files hash           5 proof system accepts
-    2 proof names this circuit and key           6 generated verifier accepts (if one is given)
+    2 proof names circuit, key and context       6 generated verifier accepts (if one is given)
     3 tensors fit layout and domain
 
 The bundle is the auditor's: a damaged one is no verdict about the proof. Without the proof system and
@@ -12,17 +12,20 @@ without a compiled verifier nobody has verified anything, which is inconclusive.
 from pathlib import Path
 
 from circuits.bundle import VERIFYING_ROLES, Bundle
+from circuits.proof_binding import check_context
 from circuits.verification import verify_proof
+from circuits.verifier_source import verifier_choices
 from verifier_contracts.artifacts import ContractArtifact
 from verifier_contracts.local_verification import verify_in_local_evm
 from zkml.audit.offchain import OffChainVerifier
 from zkml.audit.policy import INSECURE_SRS
 from zkml.audit.report import Checklist, Report, Verdict
-from zkml.core.records import ProofFile, from_hex
+from zkml.core.records import NO_CONTEXT, ProofFile, from_hex
 from zkml.core.tensors import instances_of, unpack_input, unpack_output
 from zkml.errors import (
     ArtifactNotFoundError,
     BindingError,
+    EvidenceUnavailableError,
     FormatError,
     ProofRejectedError,
     StorageError,
@@ -43,9 +46,10 @@ class _ProofCase:
     proof: ProofFile
     bundle: Bundle
 
-    def __init__(self, proof_path: Path, bundle_path: Path) -> None:
+    def __init__(self, proof_path: Path, bundle_path: Path, context: bytes | None) -> None:
         self._proof_path = proof_path
         self._bundle_path = bundle_path
+        self._context = context
 
     def file_parses(self) -> str:
         """Step 0."""
@@ -73,7 +77,9 @@ class _ProofCase:
         expected = (manifest.circuit, manifest.system, manifest.system_version)
         if found != expected:
             raise BindingError(f"expected a proof of {' '.join(expected)}, found one of {' '.join(found)}")
-        return manifest.circuit
+        if self._context is not None:
+            check_context(proof, self._context)
+        return manifest.circuit if proof.context == NO_CONTEXT else f"{manifest.circuit}, for {proof.context}"
 
     def tensors_fit(self) -> str:
         """Step 3."""
@@ -94,12 +100,17 @@ class _ProofCase:
         )
 
     def system_accepts(self, verify: OffChainVerifier) -> str:
-        """Step 5."""
-        verify(self.bundle, self.proof)
+        """Step 5: of a file that nothing more is known about, its own context is the one to be proved."""
+        verify(self.bundle, self.proof, context=from_hex(self.proof.context))
         return f"{self.proof.system} {self.proof.system_version}"
 
     def verifier_accepts(self, path: Path) -> str:
         """Step 6."""
+        if "generated" not in verifier_choices(self.bundle.manifest):
+            raise EvidenceUnavailableError(
+                f"expected a circuit with a verifier of its own, found one of {self.bundle.manifest.system}",
+                hint="leave --verifier out: step 5 verifies the proof",
+            )
         artifact = ContractArtifact.from_bytes(_read(path, "a compiled verifier"), where=str(path))
         gas = verify_in_local_evm(
             artifact.runtime_code,
@@ -117,6 +128,7 @@ def audit_proof(
     bundle_path: Path,
     *,
     verifier_path: Path | None = None,
+    context: bytes | None = None,
     verify: OffChainVerifier = verify_proof,
 ) -> Report:
     """Audit one proof file and report every step; nothing is raised for what the files say or lack.
@@ -125,12 +137,13 @@ def audit_proof(
         proof_path: a `zkml.proof/1` file.
         bundle_path: the circuit's bundle; settings, verifying key and verification SRS are enough.
         verifier_path: a compiled verifier of that circuit, for step 6.
+        context: 32 bytes that the proof must be bound to; any when None.
         verify: the proof system's own verification, for step 5.
 
     Returns:
         Accepted: the proof holds for its input and output under the bundle's key.
     """
-    case, checklist = _ProofCase(proof_path, bundle_path), Checklist(f"proof {proof_path}")
+    case, checklist = _ProofCase(proof_path, bundle_path, context), Checklist(f"proof {proof_path}")
     checklist.run(0, "proof file parses", case.file_parses)
     checklist.run(1, "bundle's manifest and files hash", case.bundle_hashes)
     checklist.run(2, "proof names this circuit and key", case.proof_names_circuit, needs=(0, 1))

@@ -1,6 +1,7 @@
 """Steps 3 to 8: the model's own proof, its files, and the proof that settled a job or a request."""
 
 from circuits.bundle import Bundle
+from circuits.portable_proof import portable_proof
 from zkml.audit.circuit_steps import check_tombstone
 from zkml.audit.genesis import verify_genesis
 from zkml.audit.job_case import JobCase
@@ -15,7 +16,7 @@ from zkml.audit.offchain import (
 )
 from zkml.audit.policy import INSECURE_SRS
 from zkml.audit.proof_case import ProofCase
-from zkml.core.records import ProofFile, to_hex
+from zkml.core.records import to_hex
 from zkml.core.tensors import input_commitment, instances_of, unpack_input
 from zkml.errors import BindingError, EvidenceUnavailableError, NotFinalError, ProofRejectedError
 
@@ -90,16 +91,9 @@ def proof_verifies_off_chain(case: ProofCase, verify: OffChainVerifier) -> str:
         raise ProofRejectedError(
             f"expected a proof of {manifest.proof_bytes} bytes, found {len(given.proof)}"
         )
-    proof = ProofFile(
-        system=manifest.system,
-        system_version=manifest.system_version,
-        circuit=manifest.circuit,
-        verifying_key=manifest.verifying_key,
-        input=to_hex(given.packed_input),
-        output=to_hex(given.packed_output),
-        proof=to_hex(given.proof),
-    )
-    verify(bundle, proof)
+    context = _context(case)
+    proof = portable_proof(manifest, given.packed_input, given.packed_output, given.proof, context=context)
+    verify(bundle, proof, context=context)
     verify_key(bundle, verifier)
     return f"{manifest.system} {manifest.system_version}, {len(instances)} instances"
 
@@ -109,15 +103,20 @@ def deployed_verifier_accepts(case: ProofCase) -> str:
     reader, proof, circuit = case.reader, case.settlement, case.proving_circuit
     if circuit != case.circuit_id:
         check_tombstone(case, circuit)
-    payee = case.ending.arguments["prover"]
     gas = reader.verifier(circuit).verify(
-        context=proof.context(reader.chain.chain_id, reader.contracts.manager, payee),
+        context=_context(case),
         packed_input=proof.given.packed_input,
         packed_output=proof.given.packed_output,
         proof=proof.given.proof,
     )
     jobs = len(proof.given.job_ids)
     return f"{gas} gas" + (f", one proof for {jobs} jobs" if jobs > 1 else "")
+
+
+def _context(case: ProofCase) -> bytes:
+    """Return what the proof had to be bound to: derived from the chain, never taken from a proof."""
+    reader, payee = case.reader, case.ending.arguments["prover"]
+    return case.settlement.context(reader.chain.chain_id, reader.contracts.manager, payee)
 
 
 def _proving_bundle(case: ProofCase) -> Bundle:

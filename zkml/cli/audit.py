@@ -10,11 +10,11 @@ from zkml.cli.options import Session, chain_command, local_command, sending_comm
 
 if TYPE_CHECKING:
     from circuits.bundle import Bundle
+    from circuits.verifier_source import VerifierChoice
     from verifier_contracts.expected_verifier import ExpectedVerifier
     from zkml.audit.rebuild import VerifierSource
     from zkml.audit.report import Report
     from zkml.audit.request_case import Signed
-    from zkml.publish.listing import VerifierChoice
     from zkml.wiring import Market
 
 
@@ -117,7 +117,7 @@ def _read_request(market: "Market", text: str) -> "tuple[bytes, Signed | None]":
 
 def rebuild_with(session: Session) -> "VerifierSource":
     """Return what makes a bundle's verifier anew, with the compiled ones of this home."""
-    from zkml.publish.verifiers import make_verifier
+    from zkml.circuit_verifiers import make_verifier
 
     def rebuild(bundle: "Bundle", kind: "VerifierChoice") -> "ExpectedVerifier":
         return make_verifier(bundle, kind, cache_dir=session.home.verifiers).expected
@@ -217,15 +217,18 @@ def _attest(
 @click.argument("proof", type=click.Path(path_type=Path))
 @click.option("--bundle", required=True, type=click.Path(path_type=Path), help="The circuit's bundle.")
 @click.option("--verifier", type=click.Path(path_type=Path), help="Compiled verifier (JSON) to run as well.")
+@click.option("--context", help="32 bytes, in hexadecimal, that the proof must be bound to; default: any.")
 @local_command
-def proof(session: Session, proof: Path, bundle: Path, verifier: Path | None) -> None:
+def proof(session: Session, proof: Path, bundle: Path, verifier: Path | None, context: str | None) -> None:
     """Audit a proof file against a bundle, without any chain.
 
     Example: zkml audit proof proof.json --bundle bundles/digits
     """
     from zkml.audit.proof_audit import audit_proof
+    from zkml.cli.identifiers import parse_digest
 
-    report = audit_proof(proof, bundle, verifier_path=verifier)
+    wanted = None if context is None else parse_digest(context, "context")
+    report = audit_proof(proof, bundle, verifier_path=verifier, context=wanted)
     session.console.result(report.as_json(), report.as_text())
     raise click.exceptions.Exit(report.exit_code)
 

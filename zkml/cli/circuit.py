@@ -2,6 +2,7 @@
 
 import tempfile
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
@@ -11,7 +12,10 @@ from zkml.cli.identifiers import parse_digest
 from zkml.cli.inputs import read_tensor, write_json
 from zkml.cli.options import Session, local_command
 from zkml.cli.proving_system import open_proving_system
-from zkml.errors import BindingError, UnsuitableCircuitError
+from zkml.errors import UnsuitableCircuitError
+
+if TYPE_CHECKING:
+    from circuits.port import ProofSystem
 
 
 @click.group("circuit")
@@ -110,12 +114,12 @@ def prove(session: Session, bundle: Path, input_file: Path, out: Path, context: 
 
     opened = Bundle.open(bundle)
     system = open_proving_system(session, opened.manifest.system)
-    bound_to = _bound_to(opened.manifest.system, context)
+    bound_to = _bound_to(system, context)
     packed = system.quantize_input(opened, read_tensor(input_file))
     with tempfile.TemporaryDirectory(prefix="zkml-prove-") as scratch, session.console.progress() as progress:
         witness = system.witness(opened, packed, Path(scratch) / "witness.json", progress=progress)
         made = system.prove(opened, witness, progress=progress, context=bound_to)
-        verify_proof(opened, made.proof, progress=progress)
+        verify_proof(opened, made.proof, context=bound_to, progress=progress)
     write_json(out, made.proof.to_bytes())
     integers = unpack_output(opened.manifest.tensor_layout, witness.output)
     real = dequantize(integers, opened.manifest.output_scale_bits)
@@ -133,7 +137,7 @@ def prove(session: Session, bundle: Path, input_file: Path, out: Path, context: 
     session.console.result(value, text)
 
 
-def _bound_to(system: str, context: str | None) -> bytes:
+def _bound_to(system: "ProofSystem", context: str | None) -> bytes:
     """Return the context that a proof is to be bound to: what was asked for, else none.
 
     Raises:
@@ -145,9 +149,9 @@ def _bound_to(system: str, context: str | None) -> bytes:
     if context is None:
         return from_hex(NO_CONTEXT)
     found = parse_digest(context, "context")
-    if system != "octet":
+    if not system.binds_context:
         raise UnsuitableCircuitError(
-            f"expected a proof system that binds a context, found {system}",
+            f"expected a proof system that binds a context, found {system.name}",
             hint="leave --context out, or compile with --system octet",
         )
     return found
@@ -167,17 +171,17 @@ def verify(session: Session, bundle: Path, proof: Path, context: str | None) -> 
     Example: zkml circuit verify bundles/digits proof.json
     """
     from circuits.bundle import VERIFYING_ROLES, Bundle
+    from circuits.proof_binding import check_context
     from circuits.proof_files import read_proof_file
     from circuits.verification import verify_proof
-    from zkml.core.records import NO_CONTEXT, to_hex
+    from zkml.core.records import NO_CONTEXT, from_hex
 
     opened = Bundle.open(bundle, roles=VERIFYING_ROLES)
     found = read_proof_file(proof)
-    wanted = None if context is None else to_hex(parse_digest(context, "context"))
+    if context is not None:
+        check_context(found, parse_digest(context, "context"))
     with session.console.progress() as progress:
-        verify_proof(opened, found, progress=progress)
-    if wanted not in (None, found.context):
-        raise BindingError(f"expected a proof bound to the context {wanted}, found {found.context}")
+        verify_proof(opened, found, context=from_hex(found.context), progress=progress)
     value = {
         "accepted": True,
         "system": found.system,

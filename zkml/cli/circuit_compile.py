@@ -49,14 +49,14 @@ if TYPE_CHECKING:
     "batches",
     multiple=True,
     type=click.IntRange(2, 1024),
-    help="Make OUT-batchN too, which proves N inputs at once (EZKL only); may be repeated.",
+    help="Make OUT-batchN too, which proves N inputs at once; may be repeated.",
 )
 @click.option(
     "--system",
     type=click.Choice(["ezkl", "octet", "auto"]),
     default="ezkl",
     show_default=True,
-    help="Proof system. OCTET is far faster and, in this version, verified off chain only; auto takes it "
+    help="Proof system. OCTET is far faster to prove and cheaper to settle; auto takes it "
     "where it has every operator and holds the error budget, else EZKL, and says why.",
 )
 @local_command
@@ -113,7 +113,7 @@ def compile_(
                 weights=weights,
             )
 
-        wishes = Wishes(onnx, batch_size, budget, _only_of_ezkl(weights, batches), request_of)
+        wishes = Wishes(onnx, batch_size, budget, _only_of_ezkl(weights), request_of)
         choice: Choice | None = None
         if system == "auto":
             choice = _choose(session, wishes, progress)
@@ -144,11 +144,8 @@ def batch_path(out: Path, inputs: int) -> Path:
     return out.with_name(f"{out.name}-batch{inputs}")
 
 
-def _only_of_ezkl(weights: str, batches: tuple[int, ...]) -> tuple[str, ...]:
-    wishes = ["committed weights (--weights committed)"] if weights == "committed" else []
-    if batches:
-        wishes.append("several inputs in one proof (--batch)")
-    return tuple(wishes)
+def _only_of_ezkl(weights: str) -> tuple[str, ...]:
+    return ("committed weights (--weights committed)",) if weights == "committed" else ()
 
 
 def _choose(session: Session, wishes: "Wishes", progress: "Progress") -> "Choice":
@@ -165,12 +162,11 @@ def _choose(session: Session, wishes: "Wishes", progress: "Progress") -> "Choice
 
 def _warnings_of(bundle: "Bundle") -> list[str]:
     from circuits.verifier_source import check_chain_verifier
-    from zkml.publish.system_choice import OFF_CHAIN_ONLY
 
     try:
-        check_chain_verifier(bundle.manifest)
-    except UnsuitableCircuitError:
-        return [OFF_CHAIN_ONLY]
+        check_chain_verifier(bundle)
+    except UnsuitableCircuitError as error:
+        return [f"no job can pay for this circuit's proofs: {error.message}"]
     return []
 
 

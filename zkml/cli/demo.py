@@ -13,24 +13,32 @@ from zkml.cli.options import Session, sending_command
 
 if TYPE_CHECKING:
     from zkml.demo.report import DemoReport
+    from zkml.export.check import CheckedFor
 
 
 @click.command("demo")
+@click.option(
+    "--system",
+    type=click.Choice(["ezkl", "octet"]),
+    default="ezkl",
+    show_default=True,
+    help="Proof system of the circuit.",
+)
 @sending_command
-def command(session: Session, dry_run: bool) -> None:
+def command(session: Session, dry_run: bool, system: "CheckedFor") -> None:
     """Run the main job on real parts: train, export, prove, verify on chain, pay, cheat, audit.
 
-    Everything stays in the home; a second run uses what the first one made.
+    Everything stays in the home; a second run uses what the first one made, with either system.
 
-    Example: zkml demo
+    Example: zkml demo --system octet
     """
     from zkml.demo.tour import run_tour
 
     if dry_run:
-        session.console.result(*_plan(session))
+        session.console.result(*_plan(session, system))
         return
     with session.console.progress() as progress:
-        report = run_tour(session.settings, session.home, progress, environment=os.environ)
+        report = run_tour(session.settings, session.home, progress, environment=os.environ, asked=system)
     session.console.result(report.as_json(), describe(report))
 
 
@@ -46,11 +54,20 @@ STEPS = (
 )
 
 
-def _plan(session: Session) -> tuple[dict[str, object], str]:
+def _plan(session: Session, system: str) -> tuple[dict[str, object], str]:
+    from zkml.demo.digits import circuit_name
+
     endpoint = session.settings.chain.rpc_url or "the embedded node"
-    cached = session.home.bundles.is_dir()
-    value = {"dry_run": True, "endpoint": endpoint, "circuit_cached": cached, "steps": list(STEPS)}
-    lines = [f"dry run: nothing was done; on {endpoint}, circuit {'cached' if cached else 'not made yet'}"]
+    cached = (session.home.bundles / circuit_name(system)).is_dir()
+    value = {
+        "dry_run": True,
+        "system": system,
+        "endpoint": endpoint,
+        "circuit_cached": cached,
+        "steps": list(STEPS),
+    }
+    made = "cached" if cached else "not made yet"
+    lines = [f"dry run: nothing was done; on {endpoint}, circuit of {system} {made}"]
     return value, "\n".join([*lines, *(f"{number} {step}" for number, step in enumerate(STEPS, 1))])
 
 
@@ -63,6 +80,7 @@ def describe(report: "DemoReport") -> str:
 
     srs = "" if report.srs_is_secure else " (insecure: for local chains only)"
     head = [
+        f"proof system   {report.system}",
         f"test accuracy  float {report.float_accuracy:.2%}, quantized circuit {report.circuit_accuracy:.2%}",
         f"circuit        {report.circuit}",
         f"SRS            {report.srs}{srs}",

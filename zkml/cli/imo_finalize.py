@@ -105,27 +105,37 @@ def _proof(
     session: Session, market: Any, facts: Any, packed: bytes, bundle: Path | None, proof_file: Path | None
 ) -> Any:
     """Return the proof to send: given, kept by a run before, or made now; verified if there is a bundle."""
+    from circuits.proof_binding import check_context
     from circuits.proof_files import read_proof_file
     from circuits.verification import verify_proof
-    from zkml.core.records import to_hex
+    from zkml.core.records import NO_CONTEXT, to_hex
 
     opened = None if bundle is None else _opened(market, facts, bundle)
     kept = _kept(session, market, facts.offering_id)
     if proof_file is not None:
         proof = read_proof_file(proof_file)
-    elif kept.exists() and (found := read_proof_file(kept)).input == to_hex(packed):
+    elif kept.exists() and _is_of(found := read_proof_file(kept), facts, packed):
         session.console.note(f"note: a proof that was made before is used: {kept}")
         proof = found
     else:
-        proof = _made(session, opened, packed, kept)
+        proof = _made(session, facts, opened, packed, kept)
     if proof.input != to_hex(packed):
         raise BindingError(
             f"expected a proof of the input {to_hex(packed):.70}..., found one of {proof.input:.70}...",
             hint="the chain draws it at the soft lock and the reveal: prove it with --bundle",
         )
+    if proof.context != NO_CONTEXT:
+        check_context(proof, facts.seed)
     if opened is not None:
-        verify_proof(opened, proof)
+        verify_proof(opened, proof, context=facts.seed)
     return proof
+
+
+def _is_of(proof: Any, facts: Any, packed: bytes) -> bool:
+    """Say whether a proof is of this release, as far as it says itself."""
+    from zkml.core.records import NO_CONTEXT, to_hex
+
+    return proof.input == to_hex(packed) and proof.context in (NO_CONTEXT, to_hex(facts.seed))
 
 
 def _opened(market: Any, facts: Any, bundle: Path) -> Any:
@@ -143,7 +153,7 @@ def _opened(market: Any, facts: Any, bundle: Path) -> Any:
     return opened
 
 
-def _made(session: Session, opened: Any, packed: bytes, kept: Path) -> Any:
+def _made(session: Session, facts: Any, opened: Any, packed: bytes, kept: Path) -> Any:
     from circuits.single_proof import prove_input
     from zkml.adapters.atomic_write import write_atomically
     from zkml.cli.proving_system import open_proving_system
@@ -151,7 +161,7 @@ def _made(session: Session, opened: Any, packed: bytes, kept: Path) -> Any:
     system = open_proving_system(session, opened.manifest.system)
     witness = kept.with_suffix(".witness.json")
     with session.console.progress() as progress:
-        proof = prove_input(opened, system, packed, witness, progress=progress)
+        proof = prove_input(opened, system, packed, witness, context=facts.seed, progress=progress)
     write_atomically(kept, proof.to_bytes())
     return proof
 

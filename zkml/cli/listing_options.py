@@ -28,7 +28,7 @@ class ListingFlags:
     derivative_min_fee_part: int
     parent: tuple[str, ...]
     max_total: int
-    verifier: Literal["generated", "shared"]
+    verifier: Literal["generated", "shared"] | None
 
 
 _OPTIONS = (
@@ -93,9 +93,9 @@ _OPTIONS = (
     click.option(
         "--verifier",
         type=click.Choice(["generated", "shared"]),
-        default="generated",
-        show_default=True,
-        help="A verifier of the circuit's own, or the chain's shared one.",
+        default=None,
+        help="A verifier of the circuit's own, or the chain's shared one; EZKL has both, and by default "
+        "generated, OCTET the shared one.",
     ),
 )
 

@@ -144,10 +144,8 @@ def _file_source(session: Session, sealed: Path | None, limit_bytes: int) -> "Fi
 
 
 def _rebuild_key_with(session: Session, progress: "Progress") -> "ModelKeySource":
-    from circuits.ezkl.revealed import verify_revealed
+    from circuits.key_rebuilding import verify_revealed
     from circuits.srs import SrsStore
-    from circuits.stages import run_stage
-    from zkml.adapters.ezkl.process import ChildOptions
     from zkml.adapters.process.child import Limits
     from zkml.audit.offchain import find_srs
     from zkml.wiring import open_store
@@ -157,8 +155,7 @@ def _rebuild_key_with(session: Session, progress: "Progress") -> "ModelKeySource
 
     def rebuild(bundle: "Bundle", onnx: Path) -> "Digest":
         srs = find_srs(bundle.manifest, open_store(session.home), SrsStore(session.home.srs))
-        with run_stage(progress, "rebuild the verifying key") as on_tick:
-            options = ChildOptions(limits=limits, on_tick=on_tick, verbose=session.console.verbose > 0)
-            return verify_revealed(bundle, onnx, srs, options=options)
+        verbose = session.console.verbose > 0
+        return verify_revealed(bundle, onnx, srs, limits=limits, verbose=verbose, progress=progress)
 
     return rebuild

@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from zkml.cli.options import Session
-from zkml.errors import ConfigError, UnsuitableCircuitError
+from zkml.errors import CircuitError, ConfigError, UnsuitableCircuitError
 
 if TYPE_CHECKING:
     from circuits.bundle import Bundle
@@ -40,11 +40,11 @@ def _is_payable(session: Session, bundle: "Bundle", *, is_named: bool) -> bool:
     from circuits.verifier_source import check_chain_verifier
 
     try:
-        check_chain_verifier(bundle.manifest)
-    except UnsuitableCircuitError as error:
+        check_chain_verifier(bundle)
+    except (UnsuitableCircuitError, CircuitError) as error:
         message = f"{error.message} in {bundle.path}"
         if is_named:
-            raise UnsuitableCircuitError(message, hint=error.hint) from error
+            raise type(error)(message, hint=error.hint) from error
         session.console.note(f"left out: {message}")
         return False
     return True

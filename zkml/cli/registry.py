@@ -63,7 +63,7 @@ def register(
     if is_sealed and flags.closed:
         raise click.UsageError("--seal makes a key of its own: leave --closed out")
     opened = Bundle.open(bundle)
-    check_chain_verifier(opened.manifest)  # before a key is made or a file sealed
+    check_chain_verifier(opened)  # before a key is made or a file sealed
     others = [Bundle.open(path) for path in batches]
     market = open_market_of(session)
     listing = read_listing(flags, market.token)

@@ -116,7 +116,7 @@ def _stake_values(market: Any, address: str) -> dict[str, Any]:
 
 
 def _proof_systems() -> list[bytes]:
-    from circuits.ezkl.workshop import PROOF_SYSTEM
+    from circuits.systems import proof_systems
     from zkml.core.identifiers import proof_system_id
 
-    return [proof_system_id(PROOF_SYSTEM)]
+    return [proof_system_id(name) for name in proof_systems()]

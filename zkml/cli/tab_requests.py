@@ -10,6 +10,7 @@ from zkml.cli.inputs import read_file, write_json
 from zkml.cli.job_open import packed_input_of, trusted_classes
 from zkml.cli.market_session import account_of, open_market_of
 from zkml.cli.options import Session, chain_command, sending_command
+from zkml.errors import ProofRejectedError
 
 _REQUEST = click.argument("request", type=click.Path(path_type=Path))
 _PROOF = click.argument("proof", type=click.Path(path_type=Path))
@@ -52,12 +53,15 @@ def sign(
 ) -> None:
     """Sign a request on TAB, for its prover to answer. Sends nothing; no nonce is ever signed twice.
 
-    Whoever has the file and a proof can have it paid.
+    Whoever has the file and a proof can have it paid. A proof of OCTET has to be bound to the `context`
+    that --json shows: zkml circuit prove --context.
 
     Example: zkml tab sign 0x5c... --input input.json --fee 0.5 --out request.json
     """
     from zkml.client import RequestJournal, checked_tab, sign_request
+    from zkml.client.answers import read_request
     from zkml.core.pricing import least_model_fee, signed_payment
+    from zkml.core.records import to_hex
 
     market = open_market_of(session)
     account = account_of(session, "requester", market)
@@ -85,6 +89,7 @@ def sign(
     value = {
         "request": record.model_dump(mode="json"),
         "price": market.token.show(price),
+        "context": to_hex(market.tabs.context_of(read_request(market, record), facts.prover)),
         "file": None if out is None else str(out),
     }
     text = record.to_bytes().decode() if out is None else f"{out}  nonce {record.nonce}, {value['price']}"
@@ -115,7 +120,7 @@ def verify(session: Session, request: Path, proof: Path) -> None:
     Example: zkml tab verify request.json proof.json
     """
     market = open_market_of(session)
-    answer, _ = _verified(session, market, request, proof)
+    answer, _ = _verified(session, market, request, _read(proof))
     value = {
         "verified": True,
         "request": "0x" + answer.digest.hex(),
@@ -145,9 +150,9 @@ def settle(session: Session, request: Path, proof: Path, dry_run: bool) -> None:
 
     market = open_market_of(session)
     account = account_of(session, "prover", market)
-    answer, record = _verified(session, market, request, proof)
-    proved = _proved(proof)
-    given = (answer.request, from_hex(record.signature), tuple(proved))
+    found = _read(proof)
+    answer, record = _verified(session, market, request, found)
+    given = (answer.request, from_hex(record.signature), tuple(_proved(found)))
     if dry_run:
         plan = TabPlans(market.tabs).settle_signed(account.address, *given)
         session.console.result(*describe_moves([plan], market.token.show))
@@ -163,26 +168,41 @@ def settle(session: Session, request: Path, proof: Path, dry_run: bool) -> None:
     session.console.result(value, f"{value['prover_fee']} credited to {answer.prover}")
 
 
-def _proved(path: Path) -> Any:
+def _read(path: Path) -> Any:
+    from zkml.core.records import ProofFile
+
+    return ProofFile.from_bytes(read_file(path), where=str(path))
+
+
+def _proved(found: Any) -> Any:
     """Return input, output and proof of a proof file."""
     from zkml.client import Proved
-    from zkml.core.records import ProofFile, from_hex
+    from zkml.core.records import from_hex
 
-    found = ProofFile.from_bytes(read_file(path), where=str(path))
     return Proved(from_hex(found.input), from_hex(found.output), from_hex(found.proof))
 
 
-def _verified(session: Session, market: Any, request: Path, proof: Path) -> tuple[Any, Any]:
+def _verified(session: Session, market: Any, request: Path, proof: Any) -> tuple[Any, Any]:
+    from circuits.proof_binding import check_context
     from zkml.client import verify_answer
-    from zkml.core.records import SignedRequestRecord
+    from zkml.client.answers import read_request
+    from zkml.core.records import NO_CONTEXT, SignedRequestRecord, to_hex
     from zkml.wiring import open_store
 
     record = SignedRequestRecord.from_bytes(read_file(request), where=str(request))
-    answer = verify_answer(
-        market,
-        record,
-        _proved(proof),
-        accepted_classes=trusted_classes(session, market),
-        store=open_store(session.home),
-    )
+    asked = read_request(market, record)
+    context = market.tabs.context_of(asked, market.tabs.facts(asked.tab_id).prover)
+    if proof.context != NO_CONTEXT:
+        check_context(proof, context)
+    try:
+        answer = verify_answer(
+            market,
+            record,
+            _proved(proof),
+            accepted_classes=trusted_classes(session, market),
+            store=open_store(session.home),
+        )
+    except ProofRejectedError as error:
+        hint = f"where proofs are bound to a context, this request's is {to_hex(context)}"
+        raise ProofRejectedError(error.message, hint=hint) from error
     return answer, record

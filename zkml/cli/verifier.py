@@ -1,13 +1,16 @@
 """`zkml verifier`: the verifiers that circuits are pinned to, and what is said of them."""
 
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from zkml.cli.identifiers import parse_digest
 from zkml.cli.market_session import account_of, officer_of, open_market_of
 from zkml.cli.options import Session, chain_command, sending_command
+
+if TYPE_CHECKING:
+    from circuits.verifier_source import VerifierChoice
 
 
 @click.group("verifier")
@@ -23,19 +26,20 @@ def command() -> None:
 @click.option(
     "--kind",
     type=click.Choice(["generated", "shared"]),
-    default="generated",
-    show_default=True,
-    help="A verifier of the circuit's own, or the chain's shared one with the circuit's key.",
+    default=None,
+    help="A verifier of the circuit's own, or the chain's shared one with the circuit's key. EZKL has both, "
+    "and by default generated; OCTET has the shared one.",
 )
 @sending_command
-def add(session: Session, bundle: Path, kind: Literal["generated", "shared"], dry_run: bool) -> None:
+def add(session: Session, bundle: Path, kind: "VerifierChoice | None", dry_run: bool) -> None:
     """Deploy a bundle's verifier and pin its circuit to it. Prints the circuit's id.
 
     Done before, it does nothing twice.
 
-    Example: zkml verifier add bundles/digits --kind shared
+    Example: zkml verifier add bundles/digits
     """
     from circuits.bundle import Bundle
+    from circuits.verifier_source import choose_verifier
     from zkml.cli.proving_system import open_proving_system
     from zkml.publish.verifiers import pin_circuit, warn_of_few_inputs
 
@@ -64,7 +68,7 @@ def add(session: Session, bundle: Path, kind: Literal["generated", "shared"], dr
     circuit = "0x" + pinned.circuit_id.hex()
     value = {
         "circuit_id": circuit,
-        "kind": kind,
+        "kind": choose_verifier(opened.manifest, kind),
         "verifier": pinned.verifier,
         "added_now": pinned.is_new,
         "warning": warning or None,
@@ -74,7 +78,7 @@ def add(session: Session, bundle: Path, kind: Literal["generated", "shared"], dr
 
 
 def _plan(
-    session: Session, market: Any, account: Any, bundle: Any, kind: Literal["generated", "shared"]
+    session: Session, market: Any, account: Any, bundle: Any, kind: "VerifierChoice | None"
 ) -> tuple[dict[str, Any], str]:
     from zkml.cli.plans import describe_plan
     from zkml.publish.plan import plan_circuit
@@ -104,7 +108,7 @@ def show(session: Session, circuit: str) -> None:
     value = {
         "circuit_id": "0x" + circuit_id.hex(),
         "kind": deployed.kind,
-        "verifier": deployed.inner_address,
+        "verifier": deployed.verifier_address,
         **_pins(spec),
         "model_id": None if model is None else f"{model:#066x}",
         "tombstoned": market.router.is_tombstoned(circuit_id),

@@ -16,7 +16,6 @@ from zkml.client.inputs import real_values
 from zkml.client.models import CheckedCircuit, check_circuit, checked_commitment
 from zkml.client.proofs import verify_proved
 from zkml.core.job_machine import JobFacts, JobStatus, status_of
-from zkml.core.market_identifiers import batch_context
 from zkml.core.ports.store import ArtifactStore
 from zkml.core.records import to_hex
 from zkml.core.tensors import TensorLayout, input_commitment, unpack_output
@@ -192,14 +191,15 @@ def _ways(market: Market, data: SettlementData, own: CheckedCircuit) -> Iterator
     Calldata tells which one it was. Where a contract settled, only an event is left, which tells no circuit:
     then it is any of the model's that takes so many inputs.
     """
-    contexts = [market.manager.context_of(job, data.settled.prover) for job in data.jobs]
+    manager, prover = market.manager, data.settled.prover
+    together = manager.batch_context_of(data.jobs, prover)
     if data.circuit_id is not None:
-        yield data.circuit_id, batch_context(contexts)
+        yield data.circuit_id, together
         return
-    if len(contexts) == 1:
-        yield own.circuit_id, contexts[0]
+    if len(data.jobs) == 1:
+        yield own.circuit_id, manager.context_of(data.jobs[0], prover)
     if not data.in_calldata:
         for circuit_id in own.commitment.circuit_ids:
             layout = market.router.circuit(circuit_id).layout
             if layout.input_length_bytes == len(data.packed_input):
-                yield circuit_id, batch_context(contexts)
+                yield circuit_id, together

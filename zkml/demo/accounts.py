@@ -75,7 +75,7 @@ def fund_roles(market: Market, funder: LocalAccount, accounts: Sequence[LocalAcc
 
 
 def enroll(market: Market, prover: LocalAccount, stake: int, proof_systems: Sequence[bytes]) -> None:
-    """Register a prover, and fill its free stake up; take what has left before.
+    """Register a prover for these systems too, and fill its free stake up; take what has left before.
 
     Args:
         market: chain and contracts.
@@ -87,8 +87,9 @@ def enroll(market: Market, prover: LocalAccount, stake: int, proof_systems: Sequ
         ChainError: see `transactions.send`.
     """
     held = market.provers.stake_of(prover.address)
-    if not held.registered:
-        market.provers.register(prover, "", proof_systems)
+    known = market.provers.profile_of(prover.address).proof_systems if held.registered else ()
+    if not set(proof_systems) <= set(known):
+        market.provers.register(prover, "", sorted({*known, *proof_systems}))
     if held.leaving and held.leaves_at <= market.chain.now():
         market.provers.unstake(prover)
     if held.free < stake:

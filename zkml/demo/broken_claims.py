@@ -11,7 +11,7 @@ from zkml.client import refund
 from zkml.core.job_machine import JobStatus, status_of
 from zkml.core.pricing import split_forfeit
 from zkml.core.progress import labelled
-from zkml.core.records import ProofFile, from_hex, to_hex
+from zkml.core.records import from_hex, to_hex
 from zkml.demo.cheats import Claimed, attempt_all
 from zkml.demo.jobs import check_paid, job_row, open_offer, packed_image, prove_seconds
 from zkml.demo.node import wait_until_past
@@ -64,13 +64,12 @@ def break_claims(scene: Scene, node: Node, first: int, other: Claimed) -> Broken
         ZkmlError: a step failed.
     """
     market, cheat = scene.market, scene.accounts["cheat"]
-    # The truth is proved before the jobs are opened: the deadline of the second is short.
-    proof = _prove_privately(scene, first)
-    lied, silent = open_offer(scene, first), open_offer(scene, first + 1, SHORT_JOB_SECONDS)
+    lied = open_offer(scene, first)
+    # The truth is proved before the second job is opened, whose deadline is short.
+    truth = _prove_privately(scene, lied, first, other)
+    silent = open_offer(scene, first + 1, SHORT_JOB_SECONDS)
     for job_id in (lied, silent):
         market.manager.claim(cheat, job_id)
-    packed = packed_image(scene, first)
-    truth = Claimed(lied, other.layout, packed, from_hex(proof.output), from_hex(proof.proof), other.verifier)
     with run_stage(scene.progress, "cheat in six ways"):
         attempts = attempt_all(market, cheat, scene.addresses, truth, other)
     taken = _take_over(scene, node, lied, first)
@@ -91,12 +90,20 @@ def wait_for_graces(scene: Scene) -> None:
             _wait(scene, facts.grace_ends_at)
 
 
-def _prove_privately(scene: Scene, index: int) -> ProofFile:
+def _prove_privately(scene: Scene, job_id: bytes, index: int, other: Claimed) -> Claimed:
+    """Prove the truth about a job for the cheat; for another payee, too, where proofs are bound to theirs."""
     progress = labelled(scene.progress, lambda: f"job {index + 1}, in secret")
-    witness = scene.home.root / "cheat.witness.json"
-    proof = prove_input(scene.bundle, scene.system, packed_image(scene, index), witness, progress=progress)
-    verify_proof(scene.bundle, proof)
-    return proof
+    witness, packed = scene.home.root / "cheat.witness.json", packed_image(scene, index)
+
+    def proof_for(role: str) -> tuple[bytes, bytes]:
+        context = scene.market.manager.context_of(job_id, scene.accounts[role].address)
+        made = prove_input(scene.bundle, scene.system, packed, witness, context=context, progress=progress)
+        verify_proof(scene.bundle, made, context=context)
+        return from_hex(made.output), from_hex(made.proof)
+
+    output, proof = proof_for("cheat")
+    borrowed = proof_for("prover")[1] if scene.system.binds_context else b""
+    return Claimed(job_id, other.layout, packed, output, proof, other.verifier, borrowed)
 
 
 def _take_over(scene: Scene, node: Node, job_id: bytes, index: int) -> Forfeiture:

@@ -19,11 +19,13 @@ from zkml.core.digests import Digest, digest_bytes, digest_of
 from zkml.core.progress import Progress
 from zkml.core.strict_json import parse_object
 from zkml.errors import FormatError, ModelError
-from zkml.export.check import check_onnx
+from zkml.export.check import CheckedFor, check_onnx
 from zkml.export.checked_model import CheckedModel
 from zkml.export.parity import check_parity, onnx_function
 
 NAME = "digits"
+FIRST_SYSTEM = "ezkl"
+"""Its circuit has the model's name alone; those of other systems stand beside it in the same home."""
 LEAST_ACCURACY = 0.95
 
 
@@ -53,8 +55,19 @@ def dataset_digest(images: DigitImages) -> bytes:
     return digest_bytes(digest_of(images.train_inputs.tobytes() + images.train_labels.tobytes()))
 
 
-def prepare(home: Home, system: ProofSystem, progress: Progress) -> PreparedCircuit:
+def circuit_name(system: str) -> str:
+    """Return what the demo's circuit of a proof system is called, and its folder among the bundles."""
+    return NAME if system == FIRST_SYSTEM else f"{NAME}-{system}"
+
+
+def prepare(home: Home, system: ProofSystem, asked: CheckedFor, progress: Progress) -> PreparedCircuit:
     """Return the demo's circuit, making what is not in the home yet.
+
+    Args:
+        home: where model and circuit are kept.
+        system: proves the circuit.
+        asked: its name.
+        progress: hears of the stages.
 
     Raises:
         ModelError: the model classifies less than 95 % of the held-out images rightly.
@@ -66,7 +79,7 @@ def prepare(home: Home, system: ProofSystem, progress: Progress) -> PreparedCirc
     if not path.exists():
         _train_and_export(path, progress)
     with run_stage(progress, "check the ONNX model"):
-        model = check_onnx(path)
+        model = check_onnx(path, system=asked)
         float_accuracy = _accuracy(_onnx_outputs(model, images.test_inputs), images.test_labels)
     if float_accuracy < LEAST_ACCURACY:
         raise ModelError(
@@ -74,7 +87,7 @@ def prepare(home: Home, system: ProofSystem, progress: Progress) -> PreparedCirc
             hint=f"remove {path} and run again",
         )
     bundle, is_cached = _bundle(home, system, model, images, progress)
-    circuit_accuracy = _circuit_accuracy(home, system, bundle, images, progress)
+    circuit_accuracy = _circuit_accuracy(system, bundle, images, progress)
     return PreparedCircuit(images, model, bundle, float_accuracy, circuit_accuracy, is_cached)
 
 
@@ -103,14 +116,15 @@ def _accuracy(outputs: NDArray[Any], labels: NDArray[np.int64]) -> float:
 def _bundle(
     home: Home, system: ProofSystem, model: CheckedModel, images: DigitImages, progress: Progress
 ) -> tuple[Bundle, bool]:
-    target = home.bundles / NAME
+    name = circuit_name(system.name)
+    target = home.bundles / name
     if target.exists():
         with run_stage(progress, "re-hash the cached circuit"):
             bundle = Bundle.open(target)
         if bundle.manifest.files["onnx"].digest == model.digest:
             return bundle, True
     request = CompileRequest(
-        name=NAME,
+        name=name,
         onnx=home.models / f"{NAME}.onnx",
         calibration=images.train_inputs,
         target=target,
@@ -120,11 +134,9 @@ def _bundle(
     return system.compile(request, progress=progress), False
 
 
-def _circuit_accuracy(
-    home: Home, system: ProofSystem, bundle: Bundle, images: DigitImages, progress: Progress
-) -> float:
+def _circuit_accuracy(system: ProofSystem, bundle: Bundle, images: DigitImages, progress: Progress) -> float:
     """Evaluate the quantized circuit on the held-out images, once for each circuit."""
-    path = home.bundles / f"{NAME}.accuracy.json"
+    path = bundle.path.with_name(f"{bundle.path.name}.accuracy.json")
     subject = _evaluation_subject(bundle, images)
     found = _read_accuracy(path, subject)
     if found is not None:

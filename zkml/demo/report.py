@@ -111,6 +111,7 @@ class DemoReport:
     """The whole tour.
 
     Attributes:
+        system: name and version of the proof system.
         jobs: settled by the honest prover.
         attempts: the cheat's lies.
         cheated_job: which job they were about.
@@ -124,6 +125,7 @@ class DemoReport:
         unstaking: what the prover asked back at the end.
     """
 
+    system: str
     float_accuracy: float
     circuit_accuracy: float
     circuit: str

@@ -35,6 +35,7 @@ from zkml.demo.pulling import ask_for_stake, everybody_pulls
 from zkml.demo.report import DemoReport
 from zkml.demo.scene import ROLES, Scene
 from zkml.errors import VerificationError
+from zkml.export.check import CheckedFor
 from zkml.publish.publication import publish
 from zkml.wiring import Market, bind, open_store
 
@@ -44,7 +45,12 @@ CHEAT_STAKE = 3_000_000
 
 
 def run_tour(
-    settings: Settings, home: Home, progress: Progress = silent, *, environment: Mapping[str, str]
+    settings: Settings,
+    home: Home,
+    progress: Progress = silent,
+    *,
+    environment: Mapping[str, str],
+    asked: CheckedFor = "ezkl",
 ) -> DemoReport:
     """Run the whole tour.
 
@@ -53,6 +59,7 @@ def run_tour(
         home: where everything is kept; a second run uses what the first one made.
         progress: hears of every step.
         environment: where a key for deploying and funding may be; a local chain's development key if not.
+        asked: name of the proof system.
 
     Returns:
         What happened, with an audit of every job. Sums were compared.
@@ -67,8 +74,8 @@ def run_tour(
         limits = Limits(
             settings.prover.memory_limit_mib << 20, wall_seconds=settings.prover.time_limit_seconds
         )
-        system = open_system("ezkl", limits=limits, measurements=home.measurements)
-        prepared = prepare(home, system, progress)
+        system = open_system(asked, limits=limits, measurements=home.measurements)
+        prepared = prepare(home, system, asked, progress)
         with running_chain(settings, home, progress) as chain:
             funder = funding_account(settings, home, chain, environment)
             scene = _set_up(settings, home, progress, chain, funder, system, prepared)
@@ -141,6 +148,7 @@ def _run(scene: Scene, began: float) -> DemoReport:
     after = snapshot(scene.market, scene.addresses, scene.publication.model_id)
     manifest = scene.bundle.manifest
     return DemoReport(
+        system=f"{manifest.system} {manifest.system_version}",
         float_accuracy=scene.prepared.float_accuracy,
         circuit_accuracy=scene.prepared.circuit_accuracy,
         circuit=manifest.circuit,

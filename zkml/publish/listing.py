@@ -1,13 +1,10 @@
 """What a publisher decides about a model besides its circuits."""
 
 from dataclasses import dataclass, field
-from typing import Literal
 
+from circuits.verifier_source import VerifierChoice
 from registry.lineage import Parent
 from zkml.core.identifiers import ZERO32, DerivativeTerms, FeeTerms
-
-VerifierChoice = Literal["generated", "shared"]
-"""A verifier of the circuit's own, or the chain's shared one: the benchmark `verifiers` compares them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,7 +21,7 @@ class Listing:
         derivatives: what derivatives owe.
         parents: the models that this one derives from, with the rates that are offered.
         max_total_ppm: the most that all parents together may be granted, in millionths.
-        verifier: which verifier its circuits get.
+        verifier: which verifier its circuits get; the usual one of their proof system when None.
     """
 
     licence: str = "Apache-2.0"
@@ -35,4 +32,4 @@ class Listing:
     derivatives: DerivativeTerms = field(default_factory=DerivativeTerms)
     parents: tuple[Parent, ...] = ()
     max_total_ppm: int = 500_000
-    verifier: VerifierChoice = "generated"
+    verifier: VerifierChoice | None = None

@@ -4,15 +4,18 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from circuits.bundle import Bundle
+from circuits.verifier_source import VerifierChoice
 from registry.models import ModelStatus
 from verifier_contracts.deploy import creation_code
 from verifier_contracts.deployed_verifier import DeployedVerifier
-from verifier_contracts.shared_verifier import find_shared_verifier
+from verifier_contracts.gas_limit import MAX_GAS_LIMIT, remembered_gas_limit
+from verifier_contracts.shared_verifier import find_shared_verifier, plan_shared_circuit
 from zkml.adapters.evm.transactions import Call, DryRun, dry_run
+from zkml.circuit_verifiers import MadeShared, MadeVerifier, make_verifier
 from zkml.errors import VerifierMismatchError
-from zkml.publish.listing import Listing, VerifierChoice
+from zkml.publish.listing import Listing
 from zkml.publish.publication import check_batches, commitment_of, refuse_taken_circuits
-from zkml.publish.verifiers import MadeVerifier, class_for, make_verifier
+from zkml.publish.verifiers import class_for, terms_for
 from zkml.wiring import Market
 
 
@@ -44,15 +47,8 @@ def plan_publication(
         return [], known
     circuits = [_known_circuit(market, made_of, each) for made_of, each in zip(made, bundles, strict=True)]
     refuse_taken_circuits(market, None, [found for found in circuits if found], bundle.manifest.name)
-    missing = [place for place, found in enumerate(circuits) if found is None]
-    first: list[DryRun] = []
-    rest: list[str] = []
-    if missing and listing.verifier == "generated":
-        first, rest = _steps_of_generated(
-            market, publisher, [bundles[place] for place in missing], [made[place] for place in missing]
-        )
-    elif missing:
-        first, rest = _steps_of_shared(market, publisher, made[0], cache_dir)
+    missing = [(bundles[place], made[place]) for place, found in enumerate(circuits) if found is None]
+    first, rest = _steps_of(market, publisher, missing, cache_dir)
     lineage = [f"LineageRegistry.declare {len(listing.parents)} parents"] if listing.parents else []
     return first, [
         *rest,
@@ -63,7 +59,7 @@ def plan_publication(
 
 
 def plan_circuit(
-    market: Market, sender: str, bundle: Bundle, choice: VerifierChoice, *, cache_dir: Path
+    market: Market, sender: str, bundle: Bundle, choice: VerifierChoice | None, *, cache_dir: Path
 ) -> tuple[list[DryRun], list[str]]:
     """Say what `verifiers.pin_circuit` would send; returns and raises as `plan_publication` does."""
     class_for(bundle, is_local=market.chain.is_local)
@@ -71,9 +67,7 @@ def plan_circuit(
     known = _known_circuit(market, made, bundle)
     if known is not None:
         return [], [f"nothing: circuit 0x{known.hex()} is pinned to exactly this verifier"]
-    if choice == "generated":
-        return _steps_of_generated(market, sender, [bundle], [made])
-    return _steps_of_shared(market, sender, made, cache_dir)
+    return _steps_of(market, sender, [(bundle, made)], cache_dir)
 
 
 def _known_circuit(market: Market, made: MadeVerifier, bundle: Bundle) -> bytes | None:
@@ -93,29 +87,54 @@ def _known_circuit(market: Market, made: MadeVerifier, bundle: Bundle) -> bytes 
     return None
 
 
-def _steps_of_generated(
-    market: Market, publisher: str, bundles: Sequence[Bundle], made: Sequence[MadeVerifier]
+def _steps_of(
+    market: Market,
+    publisher: str,
+    missing: Sequence[tuple[Bundle, MadeVerifier]],
+    cache_dir: Path,
 ) -> tuple[list[DryRun], list[str]]:
-    calls = [
-        Call(None, creation_code(each.artifact, ()), f"deploy the verifier of {bundle.manifest.name}")
-        for each, bundle in zip(made, bundles, strict=True)
-    ]
-    steps = ["deploy EzklVerifier over each", "VerifierRouter.add each circuit"]
-    return [dry_run(market.chain, call, publisher) for call in calls], steps
+    """Say what adding circuits takes; all of them are of one system and kind."""
+    calls: list[Call] = []
+    steps: list[str] = []
+    for bundle, made in missing:
+        if isinstance(made, MadeShared):
+            call, steps = _shared_step(market, bundle, made, cache_dir)
+            calls.append(call)
+        else:
+            what = f"deploy the verifier of {bundle.manifest.name}"
+            calls.append(Call(None, creation_code(made.artifact, ()), what))
+            steps = ["deploy EzklVerifier over each", "VerifierRouter.add each circuit"]
+    # One reusable verifier serves all circuits that wait for it.
+    distinct = {call.data: call for call in calls}.values()
+    return [dry_run(market.chain, call, publisher) for call in distinct], steps
 
 
-def _steps_of_shared(
-    market: Market, publisher: str, made: MadeVerifier, cache_dir: Path
-) -> tuple[list[DryRun], list[str]]:
-    steps = ["EzklSharedVerifierFactory.storeKeyAndAddCircuit for each circuit"]
-    if find_shared_verifier(market.chain, made.artifact, folder=cache_dir) is not None:
-        return [], steps
-    call = Call(None, creation_code(made.artifact, ()), "deploy the shared verifier")
-    return [dry_run(market.chain, call, publisher)], ["deploy its factory", *steps]
+def _shared_step(market: Market, bundle: Bundle, made: MadeShared, cache_dir: Path) -> tuple[Call, list[str]]:
+    """Return the next call for a circuit, and what comes after it.
+
+    The gas limit is measured on a sample only when the circuit is added; the greatest one stands for it.
+    """
+    expected, chain = made.expected, market.chain
+    system = expected.system
+    shared = find_shared_verifier(chain, market.deployment, system, made.inner, folder=cache_dir)
+    if shared is None and made.inner is not None:
+        call = Call(None, creation_code(made.inner, ()), "deploy the shared verifier")
+        return call, ["deploy its factory", f"{system.factory}.storeKeyAndAddCircuit for each circuit"]
+    assert shared is not None  # without an inner verifier it is the deployment's
+    measured = remembered_gas_limit(expected, cache_dir=cache_dir)
+    is_audited = market.admin.is_audited(shared.implementation_code_hash)
+    verifier_class = class_for(bundle, is_local=chain.is_local, is_audited=is_audited)
+    terms = terms_for(bundle, expected, measured or MAX_GAS_LIMIT, verifier_class)
+    steps = [] if measured else ["prove a sample, whose verification says what gas limit is pinned"]
+    return plan_shared_circuit(market.router, shared, expected.key, terms), steps
 
 
 def _known_model(
-    market: Market, publisher: str, bundle: Bundle, made: Sequence[MadeVerifier], listing: Listing
+    market: Market,
+    publisher: str,
+    bundle: Bundle,
+    made: Sequence[MadeVerifier],
+    listing: Listing,
 ) -> list[str] | None:
     """Say what is left to do where the model stands on the chain already; None where it does not."""
     block = market.deployment.block

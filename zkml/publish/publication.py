@@ -209,9 +209,10 @@ def activate(
             system,
             genesis.packed_input,
             scratch / f"genesis-{circuit_id.hex()}.json",
+            context=genesis.seed,
             progress=labelled(progress, lambda: "genesis"),
         )
-        verify_proof(bundle, proof, progress=progress)
+        verify_proof(bundle, proof, context=genesis.seed, progress=progress)
         with run_stage(progress, "activate with the genesis proof"):
             receipt = market.registry.activate(
                 account, model_id, circuit_id, from_hex(proof.output), from_hex(proof.proof)

@@ -25,11 +25,6 @@ from zkml.export.check import CheckedFor, check_onnx
 AskedSystem = Literal["ezkl", "octet", "auto"]
 """What `--system` takes."""
 
-OFF_CHAIN_ONLY = (
-    "an OCTET circuit is proved, verified and audited off chain in this version: "
-    "`zkml verifier add` refuses it, so that no job can pay for its proofs yet"
-)
-
 _REFUSALS = (ModelError, CompileError, CalibrationError, UnsuitableCircuitError)
 
 

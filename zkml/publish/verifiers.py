@@ -1,41 +1,27 @@
 """A bundle's verifier of either kind: made from its key, measured, deployed and pinned."""
 
-from dataclasses import dataclass
 from pathlib import Path
 
 from eth_account.signers.local import LocalAccount
 
 from circuits.bundle import Bundle
-from circuits.ceremony_constants import ceremony_constants
 from circuits.port import ProofSystem
 from circuits.sample import prove_sample
 from circuits.stages import run_stage
-from circuits.verifier_source import shared_key, shared_verifier_source, verifier_source
-from verifier_contracts.artifacts import ContractArtifact
-from verifier_contracts.codegen import compile_shared_verifier, compile_verifier
+from circuits.verifier_source import VerifierChoice
 from verifier_contracts.deploy_verifier import PinnedCircuit, VerifierTerms, deploy_verifier
 from verifier_contracts.expected_verifier import ExpectedVerifier
 from verifier_contracts.gas_limit import measured_gas_limit
-from verifier_contracts.shared_key import SharedKey
 from verifier_contracts.shared_verifier import add_shared_circuit, deploy_shared_verifier
-from zkml.core.digests import digest_bytes
+from zkml.circuit_verifiers import MadeShared, make_verifier
 from zkml.core.identifiers import VerifierClass, proof_system_id
 from zkml.core.manifest import BundleManifest
 from zkml.core.progress import Progress, silent
-from zkml.errors import UnsuitableCircuitError, VerifierMismatchError
-from zkml.publish.listing import VerifierChoice
+from zkml.errors import UnsuitableCircuitError
 from zkml.wiring import Market
 
 MIN_POSSIBLE_INPUTS = 1 << 64
 """With fewer, who makes a circuit can try them all before the chain draws one for the genesis proof."""
-
-
-@dataclass(frozen=True, slots=True)
-class MadeVerifier:
-    """A bundle's verifier, compiled, and what its code and key have to be on chain."""
-
-    artifact: ContractArtifact
-    expected: ExpectedVerifier
 
 
 def warn_of_few_inputs(manifest: BundleManifest) -> str:
@@ -52,41 +38,6 @@ def warn_of_few_inputs(manifest: BundleManifest) -> str:
         f"the circuit has {possible} possible inputs, fewer than 2^64 ({layout.input_count} elements in "
         f"{domain.minimum}..{domain.maximum}): its genesis input can be guessed, and its proof shows little"
     )
-
-
-def make_verifier(bundle: Bundle, choice: VerifierChoice, *, cache_dir: Path) -> MadeVerifier:
-    """Generate and compile a bundle's verifier.
-
-    Args:
-        bundle: opened with `circuits.verifier_source.SOURCE_ROLES` at least.
-        choice: which kind.
-        cache_dir: folder of compiled verifiers.
-
-    Raises:
-        CompileError, ToolchainError: it cannot be generated or compiled.
-        VerifierMismatchError: the key is of another ceremony than the bundle's SRS.
-    """
-    manifest = bundle.manifest
-    if choice == "generated":
-        artifact = compile_verifier(verifier_source(bundle), cache_dir=cache_dir)
-        key, digest = None, digest_bytes(manifest.verifying_key)
-    else:
-        artifact = compile_shared_verifier(shared_verifier_source(bundle), cache_dir=cache_dir)
-        key = SharedKey.parse(shared_key(bundle))
-        digest = key.digest
-        if key.ceremony_constants != ceremony_constants(bundle.file("verification_srs")):
-            raise VerifierMismatchError(
-                f"expected a key of the ceremony {manifest.srs.name}, found one of another",
-                hint="rebuild the bundle",
-            )
-    expected = ExpectedVerifier(
-        code=artifact.runtime_code,
-        layout=manifest.tensor_layout,
-        weight_commitment=manifest.weight_commitment,
-        key_digest=digest,
-        key=key,
-    )
-    return MadeVerifier(artifact, expected)
 
 
 def class_for(bundle: Bundle, *, is_local: bool, is_audited: bool = False) -> int:
@@ -115,7 +66,7 @@ def pin_circuit(
     account: LocalAccount,
     bundle: Bundle,
     system: ProofSystem,
-    choice: VerifierChoice,
+    asked: VerifierChoice | None,
     *,
     cache_dir: Path,
     scratch: Path,
@@ -128,20 +79,20 @@ def pin_circuit(
         account: who pays for gas.
         bundle: opened with all roles.
         system: the bundle's proof system.
-        choice: which kind of verifier.
+        asked: which kind of verifier; the usual one of the system when None.
         cache_dir: folder of compiled verifiers; where the shared one stands is remembered there too.
         scratch: folder for a sample's witness.
         progress: hears of every step.
 
     Raises:
-        UnsuitableCircuitError: see `class_for`.
+        UnsuitableCircuitError: see `class_for`; or the system has no verifier of that kind.
         CompileError, ToolchainError: the verifier cannot be generated or compiled.
         ProofRejectedError: the verifier refuses a true proof of this circuit.
         ChainError: see `transactions.send`.
     """
     class_for(bundle, is_local=market.chain.is_local)
-    with run_stage(progress, "generate and compile the verifier"):
-        made = make_verifier(bundle, choice, cache_dir=cache_dir)
+    with run_stage(progress, "make the verifier"):
+        made = make_verifier(bundle, asked, cache_dir=cache_dir)
     # The sample also shows that code and adapter accept what this circuit proves, while it still costs
     # nothing to learn that they do not.
     gas_limit = measured_gas_limit(
@@ -150,7 +101,7 @@ def pin_circuit(
         cache_dir=cache_dir,
     )
     with run_stage(progress, "deploy the verifier, add the circuit"):
-        if choice == "shared":
+        if isinstance(made, MadeShared):
             return _add_shared(market, account, bundle, made, gas_limit, folder=cache_dir)
         verifier_class = class_for(bundle, is_local=market.chain.is_local)
         return deploy_verifier(
@@ -183,14 +134,16 @@ def _add_shared(
     market: Market,
     account: LocalAccount,
     bundle: Bundle,
-    made: MadeVerifier,
+    made: MadeShared,
     gas_limit: int,
     *,
     folder: Path,
 ) -> PinnedCircuit:
-    assert made.expected.key is not None  # made for the shared verifier
-    shared = deploy_shared_verifier(market.chain, account, made.artifact, folder=folder)
+    expected = made.expected
+    shared = deploy_shared_verifier(
+        market.chain, account, market.deployment, expected.system, made.inner, folder=folder
+    )
     is_audited = market.admin.is_audited(shared.implementation_code_hash)
     verifier_class = class_for(bundle, is_local=market.chain.is_local, is_audited=is_audited)
-    terms = terms_for(bundle, made.expected, gas_limit, verifier_class)
-    return add_shared_circuit(account, market.router, shared, made.expected.key, terms)[0]
+    terms = terms_for(bundle, expected, gas_limit, verifier_class)
+    return add_shared_circuit(account, market.router, shared, expected.key, terms)[0]

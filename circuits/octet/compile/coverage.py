@@ -71,7 +71,8 @@ def _check_names(program: Program) -> None:
         _require(
             0 <= given.low <= given.high <= 255, "a domain of bytes", (given.low, given.high), given.name
         )
-        _require(given.size <= program.rows, f"at most {program.rows} rows", given.size, given.name)
+        # Lanes of a word that are narrower than a byte would run into each other.
+        _require(given.width in {1, 2}, "elements of 1 or 2 bytes", given.width, given.name)
     for out in program.outputs:
         # A relation is tested at nu coordinates: a larger output would be tested in part.
         size = padded_size(out.dims)
@@ -127,34 +128,46 @@ def _check_tables(program: Program) -> None:
 
 
 def _check_owners(program: Program) -> None:
-    """Every block and every output is determined by exactly one relation (one per slot for a maximum)."""
+    """Every block and output is determined by exactly one relation (one per slot for a maximum).
+
+    So is every input held by exactly one.
+    """
     made: dict[str, list[Relation]] = {block.name: [] for block in program.blocks}
     published: Counter[str] = Counter()
+    held: Counter[str] = Counter()
     for relation in program.relations:
         aims = {
-            "requant": (bool(relation.block), not relation.output),
-            "max": (bool(relation.block), not relation.output),
-            "argmax": (bool(relation.block), bool(relation.output)),
-            "public": (not relation.block, bool(relation.output)),
+            "requant": (bool(relation.block), not relation.output, not relation.input),
+            "max": (bool(relation.block), not relation.output, not relation.input),
+            "argmax": (bool(relation.block), bool(relation.output), not relation.input),
+            "public": (not relation.block, bool(relation.output), not relation.input),
+            "input": (bool(relation.block), not relation.output, bool(relation.input)),
         }
-        found = (relation.kind, relation.block, relation.output)
+        found = (relation.kind, relation.block, relation.output, relation.input)
         _require(all(aims.get(relation.kind, (False,))), "a target of the relation's kind", found)
         if relation.block:
             _require(relation.block in made, "a block of the program", relation.block)
             made[relation.block].append(relation)
         if relation.output:
             published[relation.output] += 1
+        if relation.input:
+            held[relation.input] += 1
     for name, relations in made.items():
         shapes = sorted((relation.kind, relation.slot) for relation in relations)
-        alone = shapes in ([("requant", 0)], [("argmax", 0)])
+        alone = shapes in ([("requant", 0)], [("argmax", 0)], [("input", 0)])
         maximum = bool(program.slots) and shapes == [("max", slot) for slot in range(program.slots)]
         _require(alone or maximum, "exactly one relation that determines it", shapes, f"block {name!r}")
     lut_blocks = [block.name for block in program.blocks if block.lut]
     for name in lut_blocks:
         kinds = {relation.kind for relation in made[name]}
         _require(kinds == {"requant"}, "bytes that were requantized behind a table", kinds, f"block {name!r}")
-    counts = {output.name: published.pop(output.name, 0) for output in program.outputs}
-    _require(set(counts.values()) == {1} and not published, "one relation per output", counts | published)
+    _check_once("output", [output.name for output in program.outputs], published)
+    _check_once("input", [given.name for given in program.inputs], held)
+
+
+def _check_once(what: str, names: Iterable[str], found: Counter[str]) -> None:
+    counts = {name: found.pop(name, 0) for name in names}
+    _require(set(counts.values()) == {1} and not found, f"one relation per {what}", counts | found)
 
 
 def _check_relation(program: Program, relation: Relation, determined: set[str], where: str) -> None:
@@ -174,6 +187,11 @@ def _check_relation(program: Program, relation: Relation, determined: set[str], 
         abs(relation.constant) < 1 << BOUND_BITS, f"a constant below 2^{BOUND_BITS}", relation.constant, where
     )
     target = program.target_dims(relation)
+    if relation.kind == "input":
+        dims = program.input(relation.input).dims
+        _require(target == dims, f"the dimensions {dims}", target, where)
+        # What holds an input's words has no other side: neither a term nor a constant would be read.
+        _require((relation.terms, relation.constant) == ((), 0), "words alone", relation, where)
     if relation.kind == "max":
         _check_tap(relation, where)
     for term in relation.terms:
@@ -211,12 +229,14 @@ def _check_source(program: Program, source: Source, determined: set[str], where:
         _require(asks or source.kind == "block", "a block that asks a table", repr(source.name), where)
         _require(0 <= source.zero <= 255, "a zero point of 0..255", source.zero, where)
         return
+    _require(source.kind == "vk", "a block, its table's values or a constant", source.kind, where)
     try:
         program.tensor(source)
-    except KeyError:
-        _require(False, f"an {source.kind} of the program", repr(source.name), where)  # noqa: FBT003
-    highest = 255 if source.kind == "input" else 0
-    _require(0 <= source.zero <= highest, f"a zero point of 0..{highest}", source.zero, where)
+    except KeyError as error:
+        raise CompileError(
+            f"expected a constant of the program, found {source.name!r:.200} in {where}"
+        ) from error
+    _require(source.zero == 0, "a constant as it is", source.zero, where)
 
 
 def _check_axes(axes: Iterable[Axis], target: tuple[int, ...], where: str, used: set[int]) -> None:

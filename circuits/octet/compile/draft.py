@@ -7,14 +7,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import TypeAlias
 
-from circuits.octet.compile.graph import Graph
 from circuits.octet.compile.source_axes import STILL
 from circuits.octet.compile.weight_cutting import Cut, piece_names, plan_cut
-from circuits.octet.tensors import Block, Output
+from circuits.octet.tensors import Block, Input, Output
 from circuits.octet.terms import Contract, Relation, Source, Term
 
 Key: TypeAlias = tuple[str, str]
-"""What is read or made: `input`, `block` or `output`, and its name."""
+"""What is read or made: `block` or `output`, and its name."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,13 +24,13 @@ class Draft:
         relations: in topological order.
         blocks: without offsets.
         outputs: in hashing order.
-        graph: where the inputs' shapes are.
+        inputs: in hashing order.
     """
 
     relations: tuple[Relation, ...]
     blocks: tuple[Block, ...]
     outputs: tuple[Output, ...]
-    graph: Graph
+    inputs: tuple[Input, ...]
 
     def cuts(self, shapes: Mapping[str, tuple[int, ...]], nu: int) -> dict[str, Cut]:
         """Plan the cuts of all weights that are cheaper in pieces.
@@ -76,7 +75,7 @@ class Draft:
             tuple(relations),
             tuple(replace(block, dims=longer(("block", block.name), block.dims)) for block in self.blocks),
             tuple(replace(out, dims=longer(("output", out.name), out.dims)) for out in self.outputs),
-            self.graph,
+            self.inputs,
         )
 
     def _added(self, cuts: Mapping[str, Cut]) -> dict[Key, int]:
@@ -99,8 +98,7 @@ class Draft:
 
     def _dims(self) -> dict[Key, tuple[int, ...]]:
         """Return the true lengths of everything that a relation reads or makes."""
-        found = {("input", tensor.name): tensor.shape for tensor in self.graph.inputs}
-        found |= {("block", block.name): block.dims for block in self.blocks}
+        found = {("block", block.name): block.dims for block in self.blocks}
         return found | {("output", output.name): output.dims for output in self.outputs}
 
 

@@ -37,6 +37,7 @@ class PortTensors:
         input_name: of the program's only input.
         input_shape: of the ONNX input.
         output_shape: of the ONNX output.
+        batch: how many inputs, and as many outputs, one statement is about.
         input_scale_bits: an input element v stands for v * 2^-input_scale_bits. Range: 0..30.
         input_offset: the statement's byte is X = v + input_offset. Range: 0..255.
         domain: the integers that v may be.
@@ -52,14 +53,25 @@ class PortTensors:
     domain: InputDomain
     output_scale_bits: int
     argmax: bool
+    batch: int
+
+    @property
+    def input_dims(self) -> tuple[int, ...]:
+        """Shape of all inputs together."""
+        return batched(self.input_shape, self.batch)
+
+    @property
+    def output_dims(self) -> tuple[int, ...]:
+        """Shape of all outputs together."""
+        return batched(self.output_shape, self.batch)
 
     @property
     def layout(self) -> TensorLayout:
         """The packed tensors."""
         return TensorLayout(
-            math.prod(self.input_shape),
+            math.prod(self.input_dims),
             width_for(self.domain.minimum, self.domain.maximum),
-            math.prod(self.output_shape),
+            math.prod(self.output_dims),
             OUTPUT_BYTES,
         )
 
@@ -74,17 +86,22 @@ class PortTensors:
         return keccak256(json.dumps(asdict(self), sort_keys=True, separators=(",", ":")).encode())
 
     def bytes_of(self, elements: Sequence[int]) -> dict[str, Integers]:
-        """Return the statement's input for packed integers in row-major order.
+        """Return the statement's input for packed integers in row-major order. Shape: `input_dims`.
 
         Raises:
             LayoutError: another number of elements.
             DomainError: an element lies outside the domain.
         """
-        if len(elements) != math.prod(self.input_shape):
-            raise LayoutError(f"expected {math.prod(self.input_shape)} elements, found {len(elements)}")
+        if len(elements) != math.prod(self.input_dims):
+            raise LayoutError(f"expected {math.prod(self.input_dims)} elements, found {len(elements)}")
         self.domain.check(elements)
-        values = np.array(elements, dtype=np.int64).reshape(self.input_shape)
+        values = np.array(elements, dtype=np.int64).reshape(self.input_dims)
         return {self.input_name: values + self.input_offset}
+
+
+def batched(shape: tuple[int, ...], batch: int) -> tuple[int, ...]:
+    """Return the shape of so many tensors together: one alone is as it was."""
+    return shape if batch == 1 else (batch, *shape)
 
 
 @dataclass(frozen=True, slots=True)

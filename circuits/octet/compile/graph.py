@@ -131,8 +131,7 @@ class Output:
         name: the ONNX output's name.
         kind: `int32` reads a `Total`; `bytes` reads any byte tensor; `argmax` publishes, for every row of
             the last axis, the index of the first greatest cell of a `Total` or a byte tensor.
-        source: through a view; a `Total` is read whole, for `int32` in any order of its axes, for `argmax`
-            in its own.
+        source: through a view; a `Total` is read whole, in any order of its axes.
         shape: of what is published; the last axis is 1 for `argmax`.
         scale: real value of one step; 1.0 for `argmax`.
         zero_point: of bytes; 0 otherwise.

@@ -60,9 +60,7 @@ def check_graph(graph: Graph) -> None:
         kinds = ("argmax", "int32") if out.source.tensor in known.totals else ("argmax", "bytes")
         _require(out.kind in kinds, f"a kind among {kinds}", out.kind, out.name)
         if out.source.tensor in known.totals:
-            order = kept_order(out.source)
-            plain = order == tuple(range(len(out.source.base_shape)))
-            whole = plain if out.kind == "argmax" else order is not None
+            whole = kept_order(out.source) is not None
             _require(whole, "an accumulator as it lies", out.source.steps, out.name)
         count = math.prod(shown) // (shown[-1] if out.kind == "argmax" and shown else 1)
         _shape(out.shape, out.name)

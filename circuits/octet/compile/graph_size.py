@@ -98,7 +98,8 @@ class GraphSize:
 
 def block_rows(graph: Graph) -> int:
     """Return the rows that a graph's blocks occupy at least: a network that needs more has no program."""
-    return sum(padded_size(node.output.shape) for node in graph.nodes if isinstance(node, Affine | MaxPool))
+    made = [node.output for node in graph.nodes if isinstance(node, Affine | MaxPool)]
+    return sum(padded_size(tensor.shape) for tensor in (*graph.inputs, *made))
 
 
 _LIMITS = {

@@ -1,16 +1,15 @@
 """Where everything lies: rows of the blocks, rows and columns of the constants, and how many rows there are.
 
 Sizes are powers of two and every tensor starts at a multiple of its size, so placing the largest first leaves
-no gaps. More rows make the prover slower, fewer rows make more columns of the verifying key, which a verifier
-pays for.
+no gaps. How many rows there are is a matter of price (`prices`).
 
-Source: octet.md 3.5 (layout, choice of nu), 3.0 item 12, 2.5 (gas of a column and of a round).
+Source: octet.md 3.5 (layout, choice of nu), 3.0 item 12.
 """
 
 from collections.abc import Callable, Mapping, Sequence
 from typing import TypeAlias
 
-from circuits.octet.compile.weight_cutting import COLUMN_GAS, PRODUCT_GAS
+from circuits.octet.compile.prices import layout_price
 from circuits.octet.tensors import Block, VkTensor, padded_size
 from zkml.errors import CompileError
 
@@ -22,12 +21,6 @@ LEAST_NU = 8
 
 MOST_NU = 22
 """Rows that a ceremony of 2^22 points can commit to."""
-
-ROUND_GAS = 5_230
-"""What one more variable costs: a round of each sumcheck."""
-
-ROW_GAS = 2
-"""What one row of proving time, about 5 microseconds, is taken to be worth."""
 
 
 def place_blocks(blocks: Sequence[Block]) -> tuple[Block, ...]:
@@ -63,14 +56,17 @@ def place_constants(shapes: Shapes, nu: int) -> tuple[tuple[VkTensor, ...], int]
 
 
 def cheapest_nu(
-    blocks: Sequence[Block], public: Sequence[tuple[int, ...]], shapes_at: Callable[[int], Shapes]
+    blocks: Sequence[Block],
+    public: Sequence[tuple[int, ...]],
+    stored_at: Callable[[int], tuple[Shapes, int]],
 ) -> int:
     """Choose the number of variables: the least sum of a verifier's gas and the prover's time.
 
     Args:
         blocks: the witness.
-        public: true lengths of inputs and outputs: a product over an input has its variables too.
-        shapes_at: true lengths of all constants for a number of variables, by name.
+        public: true lengths of the outputs: each is tested at coordinates of a row.
+        stored_at: for a number of variables, true lengths of all constants by name, and the taps of
+            cut weights' kernels.
 
     Raises:
         CompileError: no ceremony is large enough.
@@ -79,11 +75,10 @@ def cheapest_nu(
     least = (max(1 << LEAST_NU, used, *map(padded_size, public)) - 1).bit_length()
     best, cheapest = None, 0
     for nu in range(least, MOST_NU + 1):
-        shapes = shapes_at(nu)
+        shapes, taps = stored_at(nu)
         if any(padded_size(dims) > 1 << nu for dims in shapes.values()):
             continue
-        price = place_constants(shapes, nu)[1] * COLUMN_GAS + len(shapes) * PRODUCT_GAS
-        price += nu * ROUND_GAS + (ROW_GAS << nu)
+        price = layout_price(nu, place_constants(shapes, nu)[1], len(shapes), taps)
         if best is None or price < cheapest:
             best, cheapest = nu, price
     if best is None:

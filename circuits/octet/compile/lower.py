@@ -4,16 +4,19 @@ Source: octet.md 3.2 to 3.6; 3.0 items 1, 5, 7, 8, 9, 10.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from functools import partial
 from math import prod
 
 import numpy as np
 
 from circuits.octet.compile.axis_walks import kept_order
+from circuits.octet.compile.batch_axis import row_name, row_of, with_batch
 from circuits.octet.compile.coverage import check
 from circuits.octet.compile.draft import Draft
 from circuits.octet.compile.graph import (
     Affine,
+    ByteTensor,
     Copy,
     Graph,
     Integers,
@@ -24,7 +27,7 @@ from circuits.octet.compile.graph import (
 from circuits.octet.compile.graph import Output as GraphOutput
 from circuits.octet.compile.graph import Term as GraphTerm
 from circuits.octet.compile.intervals import Intervals, analyse
-from circuits.octet.compile.layout import cheapest_nu, place_blocks, place_constants
+from circuits.octet.compile.layout import Shapes, cheapest_nu, place_blocks, place_constants
 from circuits.octet.compile.source_axes import pool_tap
 from circuits.octet.compile.term_lowering import Readable, TermLowering, reordered
 from circuits.octet.compile.views import view_shape
@@ -45,23 +48,32 @@ class Lowered:
         constants: values of every tensor of the verifying key, by its name, of its true lengths.
         graph: the integer network it states.
         intervals: the proof that every input in the domain has a proof.
+        batch: of how many items it states it.
     """
 
     program: Program
     constants: dict[str, Integers]
     graph: Graph
     intervals: Intervals
+    batch: int
 
 
 def lower(
-    graph: Graph, domain: Mapping[str, tuple[int, int]] | None = None, *, nu: int | None = None
+    graph: Graph,
+    domain: Mapping[str, tuple[int, int]] | None = None,
+    *,
+    nu: int | None = None,
+    width: int = 1,
+    batch: int = 1,
 ) -> Lowered:
     """Compile an integer graph.
 
     Args:
-        graph: the network.
+        graph: the network, of one item.
         domain: least and greatest byte of an input, by its name; 0 and 255 where none is given.
         nu: log2 of the rows; chosen by cost when None.
+        width: bytes of an input's element at the port, 1 or 2.
+        batch: how many items the program is about, at least 1; see `batch_axis`.
 
     Raises:
         DomainError: a domain is empty or not of bytes, or names no input.
@@ -69,7 +81,7 @@ def lower(
         CompileError: some input would have no proof, or the network is too large.
     """
     intervals = analyse(graph, domain)
-    build = _Build(graph)
+    build = _Build(graph, dict(domain or {}), width)
     for node in graph.nodes:
         if isinstance(node, Affine):
             build.affine(node)
@@ -82,24 +94,24 @@ def lower(
     for out in graph.outputs:
         build.publish(out)
     shapes = {name: value.shape for name, value in build.constants.items()}
-    public = [tensor.shape for tensor in graph.inputs] + [output.dims for output in build.outputs]
-    draft = Draft(tuple(build.relations), tuple(build.blocks.values()), tuple(build.outputs), graph)
+    draft = Draft(
+        tuple(build.relations), tuple(build.blocks.values()), tuple(build.outputs), tuple(build.inputs)
+    )
+    draft = with_batch(draft, batch)
     if nu is None:
-        nu = cheapest_nu(draft.blocks, public, lambda rows: cut_shapes(shapes, draft.cuts(shapes, rows)))
+        public = [output.dims for output in draft.outputs]
+        nu = cheapest_nu(draft.blocks, public, partial(_stored, draft, shapes))
     cuts = draft.cuts(shapes, nu)
     draft = draft.cut(cuts)
     constants = cut_constants(build.constants, cuts)
     tensors, columns = place_constants({name: value.shape for name, value in constants.items()}, nu)
-    limits = dict(domain or {})
     program = Program(
         version=VERSION,
         nu=nu,
         shift=graph.shift,
         saturation=intervals.saturation,
         slots=build.slots,
-        inputs=tuple(
-            Input(tensor.name, tensor.shape, *limits.get(tensor.name, (0, 255))) for tensor in graph.inputs
-        ),
+        inputs=draft.inputs,
         outputs=draft.outputs,
         blocks=place_blocks(draft.blocks),
         vk_columns=columns,
@@ -109,7 +121,13 @@ def lower(
     )
     check_limits(program)
     check(program)
-    return Lowered(program, constants, graph, intervals)
+    return Lowered(program, constants, graph, intervals, batch)
+
+
+def _stored(draft: Draft, shapes: Shapes, nu: int) -> tuple[Shapes, int]:
+    """Return constants' true lengths for a number of variables, and the taps of cut weights to be walked."""
+    cuts = draft.cuts(shapes, nu)
+    return cut_shapes(shapes, cuts), sum(cut.walked_taps for cut in cuts.values())
 
 
 @dataclass
@@ -117,6 +135,9 @@ class _Build:
     """What has been lowered so far."""
 
     graph: Graph
+    domain: Mapping[str, tuple[int, int]]
+    width: int
+    inputs: list[Input] = field(default_factory=list)
     blocks: dict[str, Block] = field(default_factory=dict)
     tables: dict[bytes, Table] = field(default_factory=dict)
     relations: list[Relation] = field(default_factory=list)
@@ -128,14 +149,23 @@ class _Build:
         windows = [node.kernel for node in self.graph.nodes if isinstance(node, MaxPool)]
         self.slots = max((prod(kernel) for kernel in windows), default=0)
         self.terms = TermLowering()
-        for tensor in self.graph.inputs:
-            self.terms.readable[tensor.name] = Readable("input", tensor.name, tensor.shape, tensor.zero_point)
         self._sums: dict[str, tuple[tuple[Term, ...], int]] = {}
+        for tensor in self.graph.inputs:
+            self.hold(tensor)
 
     @property
     def constants(self) -> dict[str, Integers]:
         """Values of the verifying key's tensors."""
         return self.terms.constants
+
+    def hold(self, tensor: ByteTensor) -> None:
+        """Add a block that holds a public input."""
+        name, shape = tensor.name, tensor.shape
+        low, high = self.domain.get(name, (0, 255))
+        self.inputs.append(Input(name, shape, low, high, self.width))
+        self.blocks[name] = Block(name, 0, shape)
+        self.relations.append(Relation("input", name, "", (), input=name))
+        self.terms.readable[name] = Readable("block", name, shape, tensor.zero_point)
 
     def affine(self, node: Affine) -> None:
         """Add a block of requantized bytes."""
@@ -198,17 +228,31 @@ class _Build:
             shape = view_shape(out.source)
             terms, constant = self.terms.lower(out.name, copy, shape, raw=True), 0
         if out.kind == "argmax":
-            if prod(out.shape) != 1:
-                raise UnsupportedOperatorError(
-                    f"expected one arg-max per output, found {prod(out.shape)} at {out.name!r}"
-                )
-            block = f"argmax:{out.name}"
-            self.blocks[block] = Block(block, 0, shape)
-            self.outputs.append(Output(out.name, "argmax", shape))
-            self.relations.append(Relation("argmax", block, out.name, terms, constant))
+            self._compare(out, Relation("argmax", f"argmax:{out.name}", out.name, terms, constant), shape)
             return
         self.outputs.append(Output(out.name, "int32" if out.kind == "int32" else "byte", shape))
         self.relations.append(Relation("public", "", out.name, terms, constant))
+
+    def _compare(self, out: GraphOutput, scores: Relation, shape: tuple[int, ...]) -> None:
+        """Add an arg-max for every row: scores are those of all rows, of this shape."""
+        rows = prod(out.shape)
+        lead = next((axis for axis in range(len(shape)) if prod(shape[:axis]) == rows), None)
+        if lead is None:
+            raise UnsupportedOperatorError(
+                f"expected rows of scores as they lie, found {rows} in a tensor of {shape} at {out.name!r}"
+            )
+        for row, place in enumerate(np.ndindex(shape[:lead])):
+            terms = row_of(scores.terms, place)
+            if terms is None:
+                raise UnsupportedOperatorError(
+                    f"expected the same weights for every row of scores, found others at {out.name!r}",
+                    hint="requantize the scores first, or publish them",
+                )
+            block, name = (row_name(each, row, rows) for each in (scores.block, scores.output))
+            dims = (1,) * lead + shape[lead:]
+            self.blocks[block] = Block(block, 0, dims)
+            self.outputs.append(Output(name, "argmax", dims))
+            self.relations.append(replace(scores, block=block, output=name, terms=terms))
 
     def _sum(
         self, name: str, terms: tuple[GraphTerm, ...], bias: Integers, shape: tuple[int, ...]

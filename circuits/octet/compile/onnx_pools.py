@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
+from math import prod
 
 import numpy as np
 
@@ -10,7 +11,7 @@ from circuits.octet.compile.linear_terms import WindowSum, windows
 from circuits.octet.compile.onnx_operation import Entry, Index, Operation
 from circuits.octet.compile.real_graph import RealMaxPool
 from circuits.octet.compile.spatial import as_image, from_image, padding_of
-from circuits.octet.compile.views import Reshape, Slice
+from circuits.octet.compile.views import Reshape, Slice, Transpose
 
 MAX_WINDOW = 4
 """Cells of one maximum: their differences are factors of one product (octet.md 3.4)."""
@@ -155,12 +156,13 @@ def _argmax(operation: Operation, folder: Folder) -> list[Entry]:
     axis = operation.attributes.get("axis", 0) % len(value.shape)
     if operation.attributes.get("select_last_index", 0):
         raise operation.refuse("an ArgMax that takes the last of equal cells")
-    if any(size > 1 for place, size in enumerate(value.shape) if place != axis):
-        raise operation.refuse(f"an ArgMax over one axis of {value.shape}", "publish the scores")
+    rest = tuple(place for place in range(len(value.shape)) if place != axis)
+    lengths = tuple(value.shape[place] for place in rest)
     kept = tuple(1 if place == axis else size for place, size in enumerate(value.shape))
-    shape = kept if operation.attributes.get("keepdims", 1) else kept[:axis] + kept[axis + 1 :]
     del folder
-    return [Index(value.then(Reshape((value.shape[axis],))), shape)]
+    # One row of cells for each index, in the order in which ONNX lists the indices.
+    rows = value.then(Transpose((*rest, axis))).then(Reshape((prod(lengths), value.shape[axis])))
+    return [Index(rows, kept if operation.attributes.get("keepdims", 1) else lengths)]
 
 
 RULES: dict[str, Callable[[Operation, Folder], list[Entry]]] = {

@@ -25,11 +25,14 @@ from circuits.octet.compile.onnx_import import import_onnx
 from circuits.octet.compile.quantize import quantize
 from circuits.octet.compile.real_graph import RealGraph
 from circuits.octet.program import SHIFTS
+from zkml.core.manifest import MAX_BATCH
 from zkml.errors import CompileError, FormatError
 
 MAX_RANGES = 1 << 16
 MAX_REAL = 2.0**128
 """No cell of a float32 network is larger; sums of products of such numbers are finite in float64."""
+
+_NAMES = {"shift", "domain", "ranges", "nu", "batch"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,12 +44,14 @@ class Recipe:
         domain: least and greatest real (for a model of integer codes: code) that is accepted.
         ranges: least and greatest real of every tensor by its name.
         nu: log2 of the rows.
+        batch: how many inputs the statement is about.
     """
 
     shift: int
     domain: tuple[float, float]
     ranges: Mapping[str, tuple[float, float]]
     nu: int
+    batch: int = 1
 
     def as_json(self) -> dict[str, Any]:
         """Return the recipe as plain values."""
@@ -60,17 +65,19 @@ def recipe_from_json(plain: Mapping[str, Any]) -> Recipe:
     Raises:
         FormatError: it is not one.
     """
-    if set(plain) != {"shift", "domain", "ranges", "nu"}:
-        raise FormatError(f"expected a recipe of shift, domain, ranges and nu, found {sorted(plain)!s:.120}")
-    shift, nu, ranges = plain["shift"], plain["nu"], plain["ranges"]
+    if set(plain) != _NAMES:
+        raise FormatError(f"expected a recipe of {sorted(_NAMES)}, found {sorted(plain)!s:.120}")
+    shift, nu, ranges, batch = plain["shift"], plain["nu"], plain["ranges"], plain["batch"]
     if type(shift) is not int or shift not in SHIFTS:
         raise FormatError(f"expected a shift among {SHIFTS}, found {shift!r:.80}")
     if type(nu) is not int or not LEAST_NU <= nu <= MOST_NU:
         raise FormatError(f"expected 2^{LEAST_NU}..2^{MOST_NU} rows, found {nu!r:.80}")
+    if type(batch) is not int or not 1 <= batch <= MAX_BATCH:
+        raise FormatError(f"expected a batch of 1..{MAX_BATCH}, found {batch!r:.80}")
     if not isinstance(ranges, Mapping) or len(ranges) > MAX_RANGES:
         raise FormatError(f"expected at most {MAX_RANGES} ranges by name, found {type(ranges).__name__}")
     read = {name: _ends(ends, name) for name, ends in ranges.items()}
-    return Recipe(shift, _ends(plain["domain"], "the domain"), read, nu)
+    return Recipe(shift, _ends(plain["domain"], "the domain"), read, nu, batch)
 
 
 def integer_network(real: RealGraph, recipe: Recipe) -> tuple[Graph, PortTensors]:
@@ -98,6 +105,7 @@ def integer_network(real: RealGraph, recipe: Recipe) -> tuple[Graph, PortTensors
         grid.domain,
         0 if shown.argmax else output_scale_bits(graph.outputs[0]),
         shown.argmax,
+        recipe.batch,
     )
     return graph, port
 
@@ -133,13 +141,27 @@ def recompile(onnx: bytes, recipe: Mapping[str, Any]) -> tuple[Lowered, PortTens
         CompileError, CalibrationError: the model does not compile with it; see `front.compile_network`.
     """
     held = recipe_from_json(recipe)
+    return make_again(onnx, held, nu=held.nu)
+
+
+def make_again(onnx: bytes, recipe: Recipe, *, nu: int | None) -> tuple[Lowered, PortTensors]:
+    """Make the statement of a recipe, with another number of rows where one is to be found.
+
+    Args:
+        onnx: the model, of fixed shapes.
+        recipe: all but its own number of rows is used.
+        nu: log2 of the rows; chosen by cost when None.
+
+    Raises:
+        FormatError, CompileError, CalibrationError: see `recompile`.
+    """
     real = network_in_reals(onnx)
     names = {entry.name for entry in real.inputs} | {node.name for node in real.nodes}
-    if set(held.ranges) != names:
-        strange = sorted(names ^ set(held.ranges))
+    if set(recipe.ranges) != names:
+        strange = sorted(names ^ set(recipe.ranges))
         raise FormatError(f"expected a range for each tensor of the model, found {strange[0]!r:.120} amiss")
-    graph, port = integer_network(real, held)
-    return lower(graph, port.byte_domain, nu=held.nu), port
+    graph, port = integer_network(real, recipe)
+    return lower(graph, port.byte_domain, nu=nu, width=port.layout.input_bytes, batch=port.batch), port
 
 
 def _ends(ends: Any, where: str) -> tuple[float, float]:

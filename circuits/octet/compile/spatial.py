@@ -14,7 +14,10 @@ def as_image(operation: Operation, value: Value, spatial: int) -> Value:
     if spatial not in {1, 2} or len(value.shape) != spatial + 2:
         raise operation.refuse(f"{operation.operator} in {len(value.shape) - 2} spatial dimensions")
     if value.shape[0] != 1:
-        raise operation.refuse(f"a batch of {value.shape[0]}", "export the model with a batch of 1")
+        raise operation.refuse(
+            f"a batch of {value.shape[0]}",
+            "export the model with a batch of 1; `zkml circuit batch` makes more",
+        )
     return value if spatial == 2 else value.then(Reshape((1, value.shape[1], 1, value.shape[2])))
 
 

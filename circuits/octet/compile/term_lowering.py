@@ -57,12 +57,12 @@ class Readable:
 
     Attributes:
         kind: of the source.
-        name: block or input.
+        name: of the block.
         dims: true lengths of the axes, as in the graph.
         zero: zero point.
     """
 
-    kind: Literal["block", "lut", "input"]
+    kind: Literal["block", "lut"]
     name: str
     dims: tuple[int, ...]
     zero: int

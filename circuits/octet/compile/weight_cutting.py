@@ -1,13 +1,16 @@
 """Cut large weights: a product over many source indices becomes several products over ranges of them.
 
 A tensor of the verifying key pads each of its axes to a power of two and lies in one column, so that one
-large weight would decide how many rows every column has. A weight may instead be stored with all contracted
-indices as ONE kernel axis, padded once, and that axis may be cut: each piece is a product of its own whose
-taps walk part of the source. What a tap needs is an output axis to be tied to, and an axis of length 1
-serves: there is one output index on it, so that the taps alone move. Targets get as many further axes of
-length 1 as that takes, which have no index bits.
+large weight would decide how many rows every column has. A weight may instead be stored with contracted
+indices as ONE kernel axis, and that axis may be cut: each piece is a product of its own whose taps walk part
+of the source. What a tap needs is an output axis to be tied to, and an axis of length 1 serves: there is one
+output index on it, so that the taps alone move. Targets get as many further axes of length 1 as that takes,
+which have no index bits.
 
-Source: octet.md 3.5 (constants, kernels as one axis, choice of nu), 2.5 (gas of a column and of a product).
+Either all contracted indices join the kernel, which pads them once, or the slowest of them alone, which
+leaves each axis bits of its own: more rows, and less for a verifier to walk.
+
+Source: octet.md 3.5 (constants, kernels as one axis, choice of nu).
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -18,17 +21,9 @@ from math import prod
 import numpy as np
 
 from circuits.octet.compile.graph import Integers
+from circuits.octet.compile.prices import COLUMN_GAS, PRODUCT_GAS, TAP_GAS
 from circuits.octet.tensors import padded, padded_size
 from circuits.octet.terms import Axis, Contract, WeightAxis
-
-COLUMN_GAS = 7_200
-"""What one column of the verifying key costs a verifier on chain."""
-
-PRODUCT_GAS = 3_000
-"""What one product costs: a claim in the proof and a functional at its point."""
-
-TAP_GAS = 60
-"""What one tap of a kernel costs: an entry of a table that has no closed form."""
 
 MOST_PIECES = 256
 """No weight is cut further."""
@@ -41,7 +36,8 @@ class Cut:
     Attributes:
         contract: the product to cut.
         dims: true lengths of the weight's axes.
-        walked: source axes that the kernel axis runs over, with their lengths, in the source's order.
+        walked: source axes that the kernel axis runs over, with their lengths, in the source's order; the
+            weight keeps its axes for the others.
         steps: for each of them, the length of a piece; the last piece may be shorter.
     """
 
@@ -52,8 +48,8 @@ class Cut:
 
     @property
     def kept(self) -> tuple[int, ...]:
-        """Positions of the weight's axes that remain: those of the output."""
-        return tuple(i for i, axis in enumerate(self.contract.weight_axes) if axis.out is not None)
+        """Positions of the weight's axes that remain: those of the output, and of what is not walked."""
+        return _kept(self.contract, self.walked)
 
     @property
     def ranges(self) -> Iterator[tuple[range, ...]]:
@@ -69,6 +65,26 @@ class Cut:
         """True lengths of the pieces' weights."""
         kept = tuple(self.dims[position] for position in self.kept)
         return [(*kept, prod(len(part) for part in piece)) for piece in self.ranges]
+
+    @property
+    def walked_taps(self) -> int:
+        """Taps of all pieces that a verifier walks one by one, in tables of its own.
+
+        An axis before others of exactly a power of two indices has bits of its own in the kernel's index.
+        Alone on its bits it takes no table if its range starts at a multiple of its padded length.
+        """
+        return sum(self._walked_by(piece) for piece in self.ranges)
+
+    def _walked_by(self, piece: tuple[range, ...]) -> int:
+        total, taps, axes = 0, 1, 0
+        for place in reversed(range(len(piece))):
+            taps, axes = taps * len(piece[place]), axes + 1
+            if place == 0 or taps == padded(taps):
+                index, _ = self.walked[place]
+                alone = axes == 1 and self.contract.axes[index].out is None
+                total += 0 if alone and piece[place].start % padded(taps) == 0 else taps
+                taps, axes = 1, 0
+        return total
 
     def spare_axes(self, contract: Contract, target: tuple[int, ...]) -> tuple[int, ...]:
         """Return output axes of length 1 for the walked axes that no output axis moves, in their order.
@@ -112,10 +128,10 @@ class Cut:
             if axis.kernel:
                 shape.extend(lengths[index] for index in windows)
                 order.extend((1, index) for index in windows)
-            elif axis.out is not None:
+            elif position in self.kept:
                 shape.append(length)
                 order.append((0, position))
-            elif axis.source in lengths:
+            else:
                 shape.append(length)
                 order.append((1, axis.source or 0))
         places = sorted(range(len(order)), key=order.__getitem__)
@@ -138,26 +154,42 @@ def plan_cut(contract: Contract, dims: tuple[int, ...], source: tuple[int, ...],
         source: true lengths of the source's axes.
         nu: log2 of a column's rows.
     """
-    walked = _walked(contract, source)
-    if not walked:
-        return None
-    kept = prod(
-        padded(length)
-        for axis, length in zip(contract.weight_axes, dims, strict=True)
-        if axis.out is not None
-    )
     whole = padded_size(dims)
     best, least = None, _price(whole, 1, 0, nu) if whole <= 1 << nu else None
-    for steps in _steps([length for _, length in walked], (1 << nu) // kept):
-        cut = Cut(contract, dims, walked, steps)
-        if prod(-(-length // step) for (_, length), step in zip(walked, steps, strict=True)) > MOST_PIECES:
-            continue
-        shapes = cut.shapes
-        rows = sum(kept * padded(shape[-1]) for shape in shapes)
-        price = _price(rows, len(shapes), sum(shape[-1] for shape in shapes), nu)
-        if least is None or price < least:
-            best, least = cut, price
+    for walked in _choices(contract, source):
+        kept = prod(padded(dims[position]) for position in _kept(contract, walked))
+        for steps in _steps([length for _, length in walked], (1 << nu) // kept):
+            cut = Cut(contract, dims, walked, steps)
+            pieces = (-(-length // step) for (_, length), step in zip(walked, steps, strict=True))
+            if prod(pieces) > MOST_PIECES:
+                continue
+            shapes = cut.shapes
+            rows = sum(kept * padded(shape[-1]) for shape in shapes)
+            price = _price(rows, len(shapes), cut.walked_taps, nu)
+            if least is None or price < least:
+                best, least = cut, price
     return best
+
+
+def _kept(contract: Contract, walked: tuple[tuple[int, int], ...]) -> tuple[int, ...]:
+    """Return the positions of the weight's axes that are no part of a kernel over the walked source axes."""
+    lost = {index for index, _ in walked if contract.axes[index].out is None}
+    return tuple(
+        place
+        for place, axis in enumerate(contract.weight_axes)
+        if not axis.kernel and (axis.out is not None or axis.source not in lost)
+    )
+
+
+def _choices(contract: Contract, source: tuple[int, ...]) -> Iterator[tuple[tuple[int, int], ...]]:
+    """Yield the source axes that a kernel may walk: all of them, or of those contracted the slowest alone."""
+    every = _walked(contract, source)
+    if not every:
+        return
+    yield every
+    contracted = [entry for entry in every if contract.axes[entry[0]].out is None]
+    if len(contracted) > 1:
+        yield tuple(entry for entry in every if entry not in contracted[1:])
 
 
 def _walked(contract: Contract, source: tuple[int, ...]) -> tuple[tuple[int, int], ...]:

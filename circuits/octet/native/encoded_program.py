@@ -7,16 +7,16 @@ in this order; `[x; n]` is n times x, and -1 stands for None:
                  #inputs, #outputs, #blocks, #vk_tensors, #tables, #relations,
                  [input], [output], [block], [vk_tensor], [table], [relation]
     dims       = rank, [true length; rank]
-    input      = low, high, dims
+    input      = low, high, width, dims
     output     = kind (0 int32, 1 byte, 2 argmax), dims
     block      = offset, table or -1, dims
     vk_tensor  = column, offset, dims
     table      = identity, vk_tensor
-    relation   = kind (0 requant, 1 max, 2 argmax, 3 public), block or -1, output or -1, slot, constant,
-                 #terms, [term]
+    relation   = kind (0 requant, 1 max, 2 argmax, 3 public, 4 input), block or -1, output or -1, input or -1,
+                 slot, constant, #terms, [term]
     term       = 0 (linear), source, [axis], scale
                | 1 (contract), source, [axis], vk_tensor, #weight axes, [weight_axis]
-    source     = kind (0 block, 1 lut, 2 input, 3 vk), number, zero, #axes
+    source     = kind (0 block, 1 lut, 2 vk), number, zero, #axes
     axis       = out or -1, first, count, stride, taps, dilation, base
     weight_axis = out or -1, source or -1, kernel (0 or 1)
 
@@ -38,12 +38,12 @@ from circuits.octet.program import Program
 from circuits.octet.terms import Linear, Relation, Source, Term
 from zkml.errors import CompileError
 
-FORMAT = 0x4F43540001
+FORMAT = 0x4F43540002
 """First word: "OCT" and the version of this form."""
 
 _OUTPUTS = {"int32": 0, "byte": 1, "argmax": 2}
-_RELATIONS = {"requant": 0, "max": 1, "argmax": 2, "public": 3}
-_SOURCES = {"block": 0, "lut": 1, "input": 2, "vk": 3}
+_RELATIONS = {"requant": 0, "max": 1, "argmax": 2, "public": 3, "input": 4}
+_SOURCES = {"block": 0, "lut": 1, "vk": 2}
 _WORD_BOUND = 1 << 63
 
 
@@ -95,7 +95,7 @@ class _Encoder:
         head += [len(program.vk_tensors), len(program.tables), len(program.relations)]
         body: list[int] = []
         for given in program.inputs:
-            body += [given.low, given.high, *_dims(given.dims)]
+            body += [given.low, given.high, given.width, *_dims(given.dims)]
         for output in program.outputs:
             body += [_OUTPUTS[output.kind], *_dims(output.dims)]
         for block in program.blocks:
@@ -111,7 +111,8 @@ class _Encoder:
     def _relation(self, relation: Relation) -> list[int]:
         block = self._blocks[relation.block] if relation.block else -1
         output = self._outputs[relation.output] if relation.output else -1
-        words = [_RELATIONS[relation.kind], block, output, relation.slot, relation.constant]
+        given = self._inputs[relation.input] if relation.input else -1
+        words = [_RELATIONS[relation.kind], block, output, given, relation.slot, relation.constant]
         words.append(len(relation.terms))
         for term in relation.terms:
             words += self._term(term)
@@ -132,7 +133,7 @@ class _Encoder:
         return words
 
     def _source(self, source: Source) -> list[int]:
-        numbers = {"input": self._inputs, "vk": self._constants}.get(source.kind, self._blocks)
+        numbers = self._constants if source.kind == "vk" else self._blocks
         return [_SOURCES[source.kind], numbers[source.name], source.zero]
 
 

@@ -73,6 +73,18 @@ def eq_piece(offset: int, point: Sequence[int]) -> Piece:
     return Piece(offset, tuple(eq_table(part) for part in reversed(parts)))
 
 
+def lane_piece(offset: int, point: Sequence[int], weights: Sequence[int]) -> Piece:
+    """Return eq(point, word) * weights[lane] on the rows from `offset`, a word's lanes being the lowest bits.
+
+    Args:
+        offset: first row.
+        point: one coordinate per bit of a word's index.
+        weights: of the lanes, a power of two of them.
+    """
+    words = eq_piece(offset, point)
+    return Piece(offset, (*words.axes, vector(weights)))
+
+
 def spread(functional: Iterable[Piece], rows: int) -> Vector:
     """Return L(x) for every row x."""
     table = vector([0] * rows)

@@ -20,7 +20,7 @@ from circuits.octet.spec.multilinear import eq_table, evaluate
 from circuits.octet.spec.proof_words import Parts
 from circuits.octet.spec.relations import Product
 from circuits.octet.spec.srs import Srs
-from circuits.octet.spec.statement import Statement, VerifyingKey, input_tensors, named_outputs, seed
+from circuits.octet.spec.statement import Statement, VerifyingKey, named_outputs, named_words, seed
 from circuits.octet.spec.sumchecks import FIRST_DEGREE, SECOND_DEGREE, Dense, ShortProduct, prove_rounds
 from circuits.octet.spec.transcript import Transcript
 from circuits.octet.spec.wiring import Claim, Wiring, claims, elsewhere_columns, true_rows, wire
@@ -71,11 +71,11 @@ def prove(
     split = split_powers(program, transcript.absorb("second columns", second))
     challenges = Challenges(alpha, beta, split, transcript.squeeze_many("tau", program.nu))
 
-    inputs = input_tensors(program, statement)
-    wired = wire(program, challenges.tau, split.relations, inputs, named_outputs(program, statement))
+    words, outputs = named_words(program, statement), named_outputs(program, statement)
+    wired = wire(program, challenges.tau, split.relations, words, outputs)
     dense = _dense(program, columns, wired, challenges)
     products = [
-        ShortProduct(factor, _shifted(program, product, columns, inputs), product.table(key.columns[name]))
+        ShortProduct(factor, _shifted(program, product, columns), product.table(key.columns[name]))
         for factor, product in wired.products
         for name in [f"K{product.weight.column}"]
     ]
@@ -131,15 +131,10 @@ def _dense(program: Program, columns: Mapping[str, Vector], wired: Wiring, chall
     return Dense(tables, polynomial)
 
 
-def _shifted(
-    program: Program, product: Product, columns: Mapping[str, Vector], inputs: Mapping[str, Vector]
-) -> Vector:
+def _shifted(program: Program, product: Product, columns: Mapping[str, Vector]) -> Vector:
     """Return X - z valid on all padded indices of a product's source (3.0 item 8)."""
-    if product.source.kind == "input":
-        values = inputs[product.source.name]
-    else:
-        offset = program.block(product.source.name).offset
-        values = columns[program.column_of(product.source)][offset : offset + (1 << product.variables)]
+    offset = program.block(product.source.name).offset
+    values = columns[program.column_of(product.source)][offset : offset + (1 << product.variables)]
     shifted: Vector = (values - product.source.zero * true_rows(product)) % R
     return shifted
 

@@ -8,7 +8,7 @@ each such table is 0 beyond the true length: that is the factor valid of every t
 Source: octet.md 3.4, 3.6 (4), 3.8; 3.0 items 5, 7, 8, 9.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import product as tuples
 from math import prod
@@ -16,14 +16,13 @@ from math import prod
 import numpy as np
 
 from circuits.octet.program import Program
-from circuits.octet.spec.field import Vector, inner_product, vector
+from circuits.octet.spec.field import Vector, vector
 from circuits.octet.spec.functionals import (
     Functional,
     Piece,
     corner,
     masked,
     split_point,
-    spread,
     total,
 )
 from circuits.octet.spec.multilinear import eq_table
@@ -224,24 +223,19 @@ def walk(axis: Axis, length: int, point: Weighting) -> Vector:
 
 
 def linear_functional(program: Program, term: Linear, weightings: Sequence[Weighting]) -> Functional:
-    """Return the functional of a linear term on its source; for an input, on its zero-extended tensor."""
+    """Return the functional of a linear term on its source."""
     tensor = program.tensor(term.source)
-    offset = 0 if term.source.kind == "input" else tensor.offset  # type: ignore[union-attr]
     pieces = []
     for point in weightings:
         axes = tuple(walk(axis, n, point) for axis, n in zip(term.axes, tensor.dims, strict=True))
         scale = term.scale * point.coefficient * _unused(point, {axis.out for axis in term.axes}) % R
-        pieces.append(Piece(offset, axes, scale))
+        pieces.append(Piece(tensor.offset, axes, scale))
     return tuple(pieces)
 
 
-def linear_constant(term: Linear, functional: Functional, inputs: Mapping[str, Vector]) -> int:
-    """Return what a linear term contributes without any committed value: zero points, public inputs."""
-    constant = -term.source.zero * total(functional)
-    if term.source.kind == "input":
-        values = inputs[term.source.name]
-        constant += inner_product(spread(functional, len(values)), values)
-    return constant % R
+def linear_constant(term: Linear, functional: Functional) -> int:
+    """Return what a linear term contributes without any committed value: its zero point."""
+    return -term.source.zero * total(functional) % R
 
 
 def left_side(program: Program, relation: Relation) -> list[tuple[str, int]]:

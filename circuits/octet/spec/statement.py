@@ -7,16 +7,16 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from math import prod
 
+from circuits.octet.input_words import words_of
 from circuits.octet.program import Program
 from circuits.octet.spec.curve import Point
-from circuits.octet.spec.field import Vector, from_signed, to_word
+from circuits.octet.spec.field import from_signed, to_word
 from circuits.octet.spec.transcript import Transcript
-from circuits.octet.spec.wiring import padded_input
 from circuits.octet.tensors import Output
 from zkml.core.digests import keccak256
 from zkml.errors import ProofRejectedError
 
-TAG = b"OCTET proof v1".ljust(32, b"\0")
+TAG = b"OCTET proof v2".ljust(32, b"\0")
 """Separates these transcripts from every other use of keccak256."""
 
 INT32_BOUND = 1 << 31
@@ -103,22 +103,25 @@ def check_context(statement: Statement) -> None:
 
 
 def seed(key: VerifyingKey, statement: Statement) -> Transcript:
-    """Start the transcript from everything that is known before the proof (3.8)."""
+    """Start the transcript from everything that is known before the proof (docs/octet.md, protocol)."""
     return Transcript.start(
         TAG,
         key.digest,
         statement.context,
-        keccak256(statement.inputs),
+        keccak256(b"".join(to_word(word) for word in input_words(key.program, statement))),
         *(to_word(from_signed(value)) for value in statement.outputs),
     )
 
 
-def input_tensors(program: Program, statement: Statement) -> dict[str, Vector]:
-    """Return every input by name, zero-extended."""
+def input_words(program: Program, statement: Statement) -> tuple[int, ...]:
+    """Return the words of all inputs, one input after the other."""
+    return tuple(word for words in named_words(program, statement).values() for word in words)
+
+
+def named_words(program: Program, statement: Statement) -> dict[str, list[int]]:
+    """Return every input's words by name."""
     values = input_values(program, statement)
-    return {
-        item.name: padded_input(item.dims, part) for item, part in zip(program.inputs, values, strict=True)
-    }
+    return {item.name: words_of(item, part) for item, part in zip(program.inputs, values, strict=True)}
 
 
 def named_outputs(program: Program, statement: Statement) -> dict[str, Sequence[int]]:

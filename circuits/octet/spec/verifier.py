@@ -10,9 +10,9 @@ from collections.abc import Mapping, Sequence
 from circuits.octet.program import Program
 from circuits.octet.spec import first_sum, functionals, logup, mercury, proof_words, statement, wiring
 from circuits.octet.spec.curve import Point, multi_multiply, point_from_words
-from circuits.octet.spec.field import Vector, powers
+from circuits.octet.spec.field import powers
 from circuits.octet.spec.first_sum import Challenges, functional_name, split_powers
-from circuits.octet.spec.multilinear import eq, evaluate
+from circuits.octet.spec.multilinear import eq
 from circuits.octet.spec.srs import OpeningKey
 from circuits.octet.spec.statement import Statement, VerifyingKey
 from circuits.octet.spec.sumchecks import FIRST_DEGREE, HALF, SECOND_DEGREE, verify_rounds
@@ -56,15 +56,14 @@ def verify(
     beta = transcript.squeeze("beta") if program.tables else 0
     split = split_powers(program, transcript.absorb("second columns", parts.second))
     challenges = Challenges(alpha, beta, split, transcript.squeeze_many("tau", program.nu))
-    inputs = statement.input_tensors(program, claim)
-    outputs = statement.named_outputs(program, claim)
-    wired = wiring.wire(program, challenges.tau, split.relations, inputs, outputs)
+    given, outputs = statement.named_words(program, claim), statement.named_outputs(program, claim)
+    wired = wiring.wire(program, challenges.tau, split.relations, given, outputs)
 
     value, rho = verify_rounds(wired.claim, parts.first_rounds, FIRST_DEGREE, transcript, "first sum")
     found = wiring.claims(program, wired, rho)
     values = {each.name: word for each, word in zip(found, parts.claimed, strict=True)}
     expected = first_value(program, challenges, wired, values, rho)
-    expected += product_values(program, wired, values, inputs, rho)
+    expected += product_values(program, wired, values, rho)
     check_first_sum(value, expected % R)
     mu = transcript.absorb("claims", parts.claimed)
 
@@ -117,17 +116,12 @@ def product_values(
     program: Program,
     wired: Wiring,
     values: Mapping[str, int],
-    inputs: Mapping[str, Vector],
     rho: Sequence[int],
 ) -> int:
     """Return the relations' products at rho_low, each with its power of one half (A3)."""
     total = 0
     for index, (factor, product) in enumerate(wired.products):
-        source = wiring.source_name(program, product.source)
-        if source is None:
-            left = evaluate(inputs[product.source.name], rho[: product.variables])
-        else:
-            left = values[source]
+        left = values[wiring.source_name(program, product.source)]
         left -= product.source.zero * wiring.true_box(product, rho)
         halves = pow(HALF, program.nu - product.variables, R)
         total += factor * left % R * values[wiring.weight_name(index)] % R * halves

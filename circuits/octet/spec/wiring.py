@@ -8,12 +8,12 @@ Source: octet.md 3.8 (AB, EV, C), A6 (orders); 3.0 items 1, 7, 8, 9.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from math import prod
 from typing import Literal
 
+from circuits.octet.input_words import word_layout
 from circuits.octet.program import Program
-from circuits.octet.spec.field import Vector, vector
-from circuits.octet.spec.functionals import Functional, Piece, eq_piece, spread, true_axis
+from circuits.octet.spec.field import Vector
+from circuits.octet.spec.functionals import Functional, Piece, eq_piece, lane_piece, spread, true_axis
 from circuits.octet.spec.functionals import at as evaluate
 from circuits.octet.spec.relations import (
     Product,
@@ -25,7 +25,7 @@ from circuits.octet.spec.relations import (
     linear_functional,
     weighting,
 )
-from circuits.octet.tensors import Output, padded
+from circuits.octet.tensors import padded
 from circuits.octet.terms import Contract, Linear, Relation, Source
 from zkml.core.field import R
 
@@ -81,7 +81,7 @@ def wire(
     program: Program,
     tau: Sequence[int],
     gammas: Sequence[int],
-    inputs: Mapping[str, Vector],
+    words: Mapping[str, Sequence[int]],
     outputs: Mapping[str, Sequence[int]],
 ) -> Wiring:
     """Add up gamma_l * (left side - right side) over all relations.
@@ -90,13 +90,18 @@ def wire(
         program: what holds.
         tau: nu coordinates; a relation uses the lowest ones.
         gammas: one power of lambda per relation.
-        inputs: zero-extended tensors by name.
+        words: of the public inputs, by name.
         outputs: public values by name, as integers.
     """
     linear: dict[str, list[Piece]] = {}
     products: list[tuple[int, Product]] = []
     claim = 0
     for relation, gamma in zip(program.relations, gammas, strict=True):
+        if relation.kind == "input":
+            piece, value = held_words(program, relation, tau, words[relation.input])
+            linear.setdefault("Y", []).append(piece.times(gamma))
+            claim += gamma * value
+            continue
         constant = 0
         dims = program.target_dims(relation)
         here = weighting(dims, tau)
@@ -110,10 +115,9 @@ def wire(
         for term in relation.terms:
             if isinstance(term, Linear):
                 functional = linear_functional(program, term, points)
-                constant += linear_constant(term, functional, inputs)
-                if term.source.kind != "input":
-                    pieces = linear.setdefault(program.column_of(term.source), [])
-                    pieces.extend(piece.times(-gamma) for piece in functional)
+                constant += linear_constant(term, functional)
+                pieces = linear.setdefault(program.column_of(term.source), [])
+                pieces.extend(piece.times(-gamma) for piece in functional)
             else:
                 source = program.tensor(term.source)
                 product = Product(term.source, source.dims, term, program.vk_tensor(term.weight), points)
@@ -121,15 +125,25 @@ def wire(
         # An arg-max subtracts two equal constants: its weightings' valid parts cancel on true positions.
         constant += relation.constant * sum(point.coefficient * point.valid for point in points)
         if relation.kind == "public":
-            constant -= public_value(program.output(relation.output), outputs[relation.output], tau)
+            constant -= public_value(dims, outputs[relation.output], tau)
         claim += gamma * constant
     return Wiring({name: tuple(pieces) for name, pieces in linear.items()}, tuple(products), claim % R)
 
 
-def public_value(output: Output, values: Sequence[int], tau: Sequence[int]) -> int:
-    """Return out~ at tau_low: what stands on the left of a public relation."""
-    table = Piece(0, weighting(output.dims, tau).axes).spread()
-    positions = spread_positions(output.dims)
+def held_words(
+    program: Program, relation: Relation, tau: Sequence[int], words: Sequence[int]
+) -> tuple[Piece, int]:
+    """Return what a relation of kind input says at tau_low: the functional on Y, and the words' extension."""
+    block, layout = program.block(relation.block), word_layout(program.input(relation.input))
+    variables = block.size.bit_length() - 1 - layout.lane_bits
+    piece = lane_piece(block.offset, tau[:variables], layout.weights)
+    return piece, public_value(layout.dims, words, tau)
+
+
+def public_value(dims: Sequence[int], values: Sequence[int], tau: Sequence[int]) -> int:
+    """Return the extension of public values at tau_low, which are 0 in all padding."""
+    table = Piece(0, weighting(dims, tau).axes).spread()
+    positions = spread_positions(dims)
     return sum(int(table[position]) * value for position, value in zip(positions, values, strict=True)) % R
 
 
@@ -140,14 +154,6 @@ def spread_positions(dims: Sequence[int]) -> list[int]:
         size = padded(length)
         positions = [position * size + index for position in positions for index in range(length)]
     return positions
-
-
-def padded_input(dims: Sequence[int], values: Sequence[int]) -> Vector:
-    """Return a public tensor zero-extended along every axis, as its multilinear extension reads it."""
-    table = vector([0] * prod(map(padded, dims)))
-    for position, value in zip(spread_positions(dims), values, strict=True):
-        table[position] = int(value)
-    return table
 
 
 def slots(program: Program) -> list[Slot]:
@@ -166,7 +172,7 @@ def slots(program: Program) -> list[Slot]:
     products = [term for term in terms if isinstance(term, Contract)]
     for index, term in enumerate(products):
         name = source_name(program, term.source)
-        if name is not None and name not in shared:
+        if name not in shared:
             found.append(Slot(name, program.column_of(term.source), "source", index))
             shared.add(name)
         found.append(Slot(weight_name(index), f"K{program.vk_tensor(term.weight).column}", "weight", index))
@@ -200,10 +206,8 @@ def weight_name(index: int) -> str:
     return f"product_{index}"
 
 
-def source_name(program: Program, source: Source) -> str | None:
-    """Name the slot of a product's factor X~(rho_low, block bits): its rows; None where X is public."""
-    if source.kind == "input":
-        return None
+def source_name(program: Program, source: Source) -> str:
+    """Name the slot of a product's factor X~(rho_low, block bits): its rows."""
     block = program.block(source.name)
     return f"{program.column_of(source)}[{block.offset}:{block.size.bit_length() - 1}]"
 

@@ -4,7 +4,7 @@ pragma solidity 0.8.37;
 import {IProofVerifier} from "verifier_contracts/src/IProofVerifier.sol";
 import {ISharedKeyVerifier} from "verifier_contracts/src/ISharedKeyVerifier.sol";
 import {CircuitSpec, VerifierClass} from "verifier_contracts/src/IVerifierRouter.sol";
-import {TensorLayout} from "verifier_contracts/src/TensorLayout.sol";
+import {InputDomain, TensorLayout} from "verifier_contracts/src/TensorLayout.sol";
 
 /// @notice Stands for EZKL's generated verifier: answers 1 to exactly the calldata it was told of, reverts empty
 ///         to all else, or misbehaves as told.
@@ -154,6 +154,9 @@ contract SharedKeyDouble is ISharedKeyVerifier {
     bytes32 public weightCommitment;
     TensorLayout private _tensors;
     bytes32[10] private _constants;
+    bytes32 private _demanded;
+
+    error AnotherDomain();
 
     function pin(bytes32 keyDigest, bytes32 weights, TensorLayout memory tensors, bytes32[10] memory constants)
         external
@@ -170,6 +173,15 @@ contract SharedKeyDouble is ISharedKeyVerifier {
 
     function ceremonyConstants() external view returns (bytes32[10] memory) {
         return _constants;
+    }
+
+    /// @notice Makes it one of a key that says what domain it is for.
+    function demand(InputDomain memory domain) external {
+        _demanded = keccak256(abi.encode(domain));
+    }
+
+    function checkDomain(InputDomain calldata domain) external view {
+        if (_demanded != 0 && keccak256(abi.encode(domain)) != _demanded) revert AnotherDomain();
     }
 
     function verify(bytes32, bytes calldata, bytes calldata, bytes calldata) external view {}

@@ -77,7 +77,9 @@ class Anvil:
         self._process = process
 
     @classmethod
-    def start(cls, folder: Path, *, port: int = 0, notice: Notice | None = None) -> Self:
+    def start(
+        cls, folder: Path, *, port: int = 0, notice: Notice | None = None, keep_opcodes: bool = False
+    ) -> Self:
         """Start a node on 127.0.0.1, silent, that goes on with the chain of `folder`.
 
         The caller holds the home's lock: two nodes must not share a folder.
@@ -86,6 +88,7 @@ class Anvil:
             folder: made if missing.
             port: 0 for any free one.
             notice: called with a sentence when a broken state file was moved aside.
+            keep_opcodes: keep each transaction's opcodes for `debug_traceTransaction`, which takes memory.
 
         Raises:
             ToolchainError: Anvil is not installed.
@@ -93,7 +96,8 @@ class Anvil:
             ChainError: a detached node runs on this folder, or Anvil did not start.
         """
         files = _prepare(folder, notice)
-        process = GuardedProcess.start(_command(files, port), grace_seconds=_STOP_SECONDS)
+        command = [*_command(files, port), *(["--steps-tracing"] if keep_opcodes else [])]
+        process = GuardedProcess.start(command, grace_seconds=_STOP_SECONDS)
         try:
             endpoint = _endpoint_of(process)
             _settle_clock(endpoint)

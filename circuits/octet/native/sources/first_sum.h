@@ -17,12 +17,12 @@ class FirstSum {
  public:
   // keys: the key's columns of 2^nu integers each.
   FirstSum(const Program& program, const WitnessColumns& witness, const ByteFunctions& bytes, const Challenges& c,
-           const Wiring& wiring, const int64_t* keys, const uint8_t* inputs, int threads)
+           const Wiring& wiring, const int64_t* keys, int threads)
       : p_(program), w_(witness), wiring_(wiring), c_(c), keys_(keys), threads_(threads),
         rows_(program, witness, bytes, c.alpha, c.beta, c.powers.data(), c.tau.data()) {
     add_left_sides();
     add_linear();
-    add_products(inputs);
+    add_products();
     add_segments(bytes);
   }
   FirstSum(const FirstSum&) = delete;
@@ -128,7 +128,7 @@ class FirstSum {
       sum->left.from_scalars(left, true);
     }
   }
-  void add_products(const uint8_t* inputs) {
+  void add_products() {
     for (const Product& product : wiring_.products) {
       PairSum* sum = products_.push(Owned<PairSum>(new PairSum)).get();
       sum->variables = product.variables;
@@ -141,14 +141,10 @@ class FirstSum {
       PairSum& sum = *products_[k];
       Buffer<int64_t> values;
       const u64 offset = p_.source_offset(term);
-      if (term.kind == FROM_INPUT) {
-        const uint8_t* from = inputs + p_.inputs[term.source].first;
-        shifted_source(source, term.zero, false, [&](u64 i) { return (int64_t)from[i]; }, values);
-      } else if (term.kind == FROM_LUT) {
-        shifted_source(source, term.zero, true, [&](u64 i) { return w_.value[offset + i]; }, values);
-      } else {
-        shifted_source(source, term.zero, true, [&](u64 i) { return (int64_t)w_.limbs[0][offset + i]; }, values);
-      }
+      if (term.kind == FROM_LUT)
+        shifted_source(source, term.zero, [&](u64 i) { return w_.value[offset + i]; }, values);
+      else
+        shifted_source(source, term.zero, [&](u64 i) { return (int64_t)w_.limbs[0][offset + i]; }, values);
       sum.left.from_integers(values, source.size());
       Packed table;
       product_table(p_, product, wiring_.points[product.relation], keys_ + (size_t)p_.vk_tensors[term.weight].column * p_.rows(),

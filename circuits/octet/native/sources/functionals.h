@@ -91,6 +91,23 @@ static inline int log2_of(size_t size) {
   return bits;
 }
 
+static constexpr int SHORT_AXIS = 6;  // coordinates of one axis of lane_piece
+
+// scale * eq(point, word) * weights[lane] on the rows from `offset`, a word's lanes being the lowest bits.
+static inline Piece lane_piece(uint64_t offset, const Fr* point, int variables, List<Fr>&& weights, int lane_bits, const Fr& scale) {
+  Piece piece;
+  piece.offset = offset;
+  piece.variables = variables + lane_bits;
+  piece.scale = scale;
+  for (int end = variables; end > 0;) {
+    const int start = (end - 1) / SHORT_AXIS * SHORT_AXIS;
+    piece.axes.push(eq_table(point + start, end - start));
+    end = start;
+  }
+  piece.axes.push(static_cast<List<Fr>&&>(weights));
+  return piece;
+}
+
 // The extension at a point of `nu` coordinates.
 static inline Fr piece_at(const Piece& piece, const Fr* point, int nu) {
   Fr value = piece.scale * eq_index(piece.offset >> piece.variables, point + piece.variables, nu - piece.variables);

@@ -217,10 +217,10 @@ static void product_table(const Program& program, const Product& product, const 
 
 // X(i) - z valid(i) on all padded indices of a source; `values` yields X at a padded row of the source.
 template <class F>
-static void shifted_source(const Shape& shape, int64_t zero, bool padding, const F& values, Buffer<int64_t>& out) {
+static void shifted_source(const Shape& shape, int64_t zero, const F& values, Buffer<int64_t>& out) {
   out.resize(shape.size());
-  for (size_t row = 0; row < out.size(); row++) out[row] = padding ? values(row) : 0;
-  for_each_element(shape, [&](u64 element, u64 row) { out[row] = (padding ? out[row] : values(element)) - zero; });
+  for (size_t row = 0; row < out.size(); row++) out[row] = values(row);
+  for_each_element(shape, [&](u64, u64 row) { out[row] -= zero; });
 }
 
 }  // namespace OCTET_ARCH

@@ -6,16 +6,15 @@
 // MOST_STEPS, so that nothing behind it has to look again. What the sums over all terms may be is for
 // program_limits.py, and that every row is determined for the coverage check.
 #pragma once
-#include "list.h"
+#include "input_words.h"
 
 namespace octet {
 namespace OCTET_ARCH {
 
 enum OutputKind { INT32, BYTE, INDEX };
-enum RelationKind { REQUANT, MAXIMUM, ARGMAX, PUBLIC };
-enum SourceKind { FROM_BLOCK, FROM_LUT, FROM_INPUT, FROM_KEY };
+enum RelationKind { REQUANT, MAXIMUM, ARGMAX, PUBLIC, HELD };
+enum SourceKind { FROM_BLOCK, FROM_LUT, FROM_KEY };
 
-static constexpr int MAX_RANK = 12;
 static constexpr int MAX_VARIABLES = 26;
 static constexpr int LIMB_TABLE = 256;
 static constexpr int64_t MOST_STEPS = (int64_t)1 << 21;
@@ -23,30 +22,13 @@ static constexpr int64_t MAX_STEP = (int64_t)1 << MAX_VARIABLES;
 static constexpr int MAX_COLUMNS = 1024, MAX_TENSORS = 16384, MAX_TABLES = 256, MAX_RELATIONS = 1024, MAX_TERMS = 16384;
 static constexpr int BOUND_BITS = 62;
 static constexpr int64_t BOUND = (int64_t)1 << BOUND_BITS;  // of integers, which stay below it
-static constexpr int64_t PROGRAM_FORMAT = 0x4F43540001;
-
-// Axes, the slowest first; each is padded to a power of two.
-struct Shape {
-  int rank = 0;
-  uint32_t length[MAX_RANK];  // true
-  int bits[MAX_RANK];         // log2 of the padded length
-  int variables = 0;          // sum of bits
-  uint64_t count = 0;         // true elements
-
-  uint64_t size() const { return (uint64_t)1 << variables; }
-  uint32_t padded(int axis) const { return (uint32_t)1 << bits[axis]; }
-  bool operator==(const Shape& o) const {
-    if (rank != o.rank) return false;
-    for (int i = 0; i < rank; i++)
-      if (length[i] != o.length[i]) return false;
-    return true;
-  }
-};
+static constexpr int64_t PROGRAM_FORMAT = 0x4F43540002;
 
 struct InputTensor {
   Shape shape;
   int low, high;
   uint64_t first;  // of its bytes among all inputs'
+  WordLayout layout;
 };
 struct OutputTensor {
   Shape shape;
@@ -101,7 +83,7 @@ struct Term {
 };
 struct Relation {
   RelationKind kind;
-  int block, output, slot;  // -1: none
+  int block, output, input, slot;  // -1: none
   int64_t constant;
   List<Term> terms;
 };
@@ -114,7 +96,7 @@ struct Program {
   List<KeyTensor> vk_tensors;
   List<LookupTable> tables;
   List<Relation> relations;
-  uint64_t input_bytes = 0, output_values = 0;
+  uint64_t input_bytes = 0, input_words = 0, output_values = 0;
 
   uint64_t rows() const { return (uint64_t)1 << nu; }
 
@@ -145,15 +127,11 @@ struct Program {
 
   const Shape& target(const Relation& l) const { return l.kind == PUBLIC ? outputs[l.output].shape : blocks[l.block].shape; }
   const Shape& source_shape(const Term& t) const {
-    return t.kind == FROM_INPUT ? inputs[t.source].shape : t.kind == FROM_KEY ? vk_tensors[t.source].shape : blocks[t.source].shape;
+    return t.kind == FROM_KEY ? vk_tensors[t.source].shape : blocks[t.source].shape;
   }
-  // The committed column a term reads; none for an input.
-  int source_column(const Term& t) const {
-    return t.kind == FROM_KEY ? k(vk_tensors[t.source].column) : t.kind == FROM_LUT ? v() : t.kind == FROM_BLOCK ? y() : -1;
-  }
-  uint64_t source_offset(const Term& t) const {
-    return t.kind == FROM_KEY ? vk_tensors[t.source].offset : t.kind == FROM_INPUT ? 0 : blocks[t.source].offset;
-  }
+  // The committed column a term reads.
+  int source_column(const Term& t) const { return t.kind == FROM_KEY ? k(vk_tensors[t.source].column) : t.kind == FROM_LUT ? v() : y(); }
+  uint64_t source_offset(const Term& t) const { return t.kind == FROM_KEY ? vk_tensors[t.source].offset : blocks[t.source].offset; }
 
   // False: the words are no program.
   bool decode(const int64_t* words, size_t count);
@@ -201,14 +179,10 @@ class ProgramReader {
 
   Shape shape(int variables) {
     Shape s;
-    s.rank = (int)next(1, MAX_RANK);
-    s.count = 1;
-    for (int i = 0; i < s.rank && good_; i++) {
-      s.length[i] = (uint32_t)next(1, MAX_STEP);
-      for (s.bits[i] = 0; ((uint32_t)1 << s.bits[i]) < s.length[i];) s.bits[i]++;
-      s.variables += s.bits[i];
+    const int64_t rank = next(1, MAX_RANK);
+    for (int64_t i = 0; i < rank && good_; i++) {
+      s.add((uint32_t)next(1, MAX_STEP));
       if (s.variables > variables) good_ = false;  // so that the next product cannot overflow
-      s.count *= s.length[i];
     }
     return s;
   }
@@ -221,9 +195,13 @@ class ProgramReader {
     InputTensor t;
     t.low = (int)next(0, 255);
     t.high = (int)next(t.low, 255);
+    const uint32_t width = (uint32_t)next(1, 2);
     t.shape = shape(p_.nu);
+    if (!good_) return;
+    t.layout = WordLayout::of(t.shape, width);
     t.first = p_.input_bytes;
     p_.input_bytes += t.shape.count;
+    p_.input_words += t.layout.words.count;
     p_.inputs.push(t);
   }
   void output() {
@@ -264,19 +242,22 @@ class ProgramReader {
 
   void relation() {
     Relation l;
-    l.kind = (RelationKind)next(REQUANT, PUBLIC);
+    l.kind = (RelationKind)next(REQUANT, HELD);
     l.block = (int)next(-1, (int64_t)p_.blocks.size() - 1);
     l.output = (int)next(-1, (int64_t)p_.outputs.size() - 1);
+    l.input = (int)next(-1, (int64_t)p_.inputs.size() - 1);
     l.slot = (int)next(0, l.kind == MAXIMUM ? p_.slots - 1 : 0);
     l.constant = signed_integer();
     if ((l.kind == PUBLIC) != (l.block < 0)) good_ = false;
     if ((l.kind == PUBLIC || l.kind == ARGMAX) != (l.output >= 0)) good_ = false;
+    if ((l.kind == HELD) != (l.input >= 0)) good_ = false;
     if (good_ && l.output >= 0) {
       const OutputTensor& out = p_.outputs[l.output];
       if ((out.kind == INDEX) != (l.kind == ARGMAX)) good_ = false;
       if (l.kind == ARGMAX && !(out.shape == p_.blocks[l.block].shape)) good_ = false;
     }
-    const int64_t terms = next(0, MAX_TERMS);
+    if (good_ && l.kind == HELD && (l.constant || !(p_.inputs[l.input].shape == p_.blocks[l.block].shape))) good_ = false;
+    const int64_t terms = next(0, l.kind == HELD ? 0 : MAX_TERMS);
     for (int64_t i = 0; i < terms && good_; i++) l.terms.push(term(p_.target(l)));
     if (good_ && l.kind == MAXIMUM && !one_byte(l)) good_ = false;
     p_.relations.push(static_cast<Relation&&>(l));
@@ -294,8 +275,8 @@ class ProgramReader {
   Term term(const Shape& target) {
     Term t;
     t.product = next(0, 1);
-    t.kind = (SourceKind)next(FROM_BLOCK, t.product ? FROM_INPUT : FROM_KEY);
-    t.source = number(t.kind == FROM_INPUT ? p_.inputs.size() : t.kind == FROM_KEY ? p_.vk_tensors.size() : p_.blocks.size());
+    t.kind = (SourceKind)next(FROM_BLOCK, t.product ? FROM_LUT : FROM_KEY);
+    t.source = number(t.kind == FROM_KEY ? p_.vk_tensors.size() : p_.blocks.size());
     if (good_ && t.kind == FROM_LUT && p_.blocks[t.source].table < 0) good_ = false;
     t.zero = next(0, t.kind == FROM_KEY ? 0 : 255);
     if (!good_) return t;

@@ -71,7 +71,7 @@ class Prover {
     List<Fr> rho, sigma;
     Fr mu;
     {
-      FirstSum first(program, witness, bytes, c, wiring, keys, a.inputs, a.threads);
+      FirstSum first(program, witness, bytes, c, wiring, keys, a.threads);
       progress.begin(FIRST_SUM);
       first.prove(proof, progress, rho);
       progress.begin(CLAIMS);
@@ -154,7 +154,7 @@ class Prover {
     if (claim.kind == AT_RHO) return first.column_at_rho(claim.column);
     if (claim.kind == WEIGHT) return first.weight_at_rho(claim.product);
     int product = 0;
-    while (found.source_of[product] < 0 || &found.list[found.source_of[product]] != &claim) product++;
+    while (&found.list[found.source_of[product]] != &claim) product++;
     const Term& term = *wiring.products[product].term;
     Fr value = first.source_at_rho(product);
     if (term.zero) value = value + from_signed(term.zero) * true_box(program.source_shape(term), rho);

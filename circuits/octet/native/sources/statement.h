@@ -29,16 +29,26 @@ static inline bool outputs_in_range(const Program& program, const int64_t* outpu
 
 static constexpr size_t CONTEXT_BYTES = 32;
 
-// st = keccak(tag, vk digest, context, keccak(inputs), outputs as field elements). Nothing separates the
+// All inputs' words, 32 bytes each.
+static inline List<uint8_t> input_words(const Program& program, const uint8_t* inputs) {
+  List<uint8_t> words(32 * (size_t)program.input_words);
+  uint8_t* at = words.data();
+  for (const InputTensor& t : program.inputs)
+    for (uint64_t i = 0; i < t.layout.words.count; i++, at += 32) t.layout.write(inputs + t.first, i, at);
+  return words;
+}
+
+// st = keccak(tag, vk digest, context, keccak(input words), outputs as field elements). Nothing separates the
 // parts but their lengths: whoever calls has checked that the context has CONTEXT_BYTES.
 static inline void seed(Transcript& transcript, const Program& program, const uint8_t* digest, const uint8_t* context,
                         size_t context_size, const uint8_t* inputs, const int64_t* outputs) {
   const size_t behind = 64 + context_size;
   List<uint8_t> message(behind + 32 * (1 + (size_t)program.output_values));
-  if (OCTET_HOLDS("seed_tag")) memcpy(message.data(), "OCTET proof v1", 14);
+  if (OCTET_HOLDS("seed_tag")) memcpy(message.data(), "OCTET proof v2", 14);
   if (OCTET_HOLDS("seed_digest")) memcpy(message.data() + 32, digest, 32);
   if (OCTET_HOLDS("seed_context") && context_size) memcpy(message.data() + 64, context, context_size);
-  if (OCTET_HOLDS("seed_inputs")) keccak256(inputs, program.input_bytes, message.data() + behind);
+  const List<uint8_t> words = input_words(program, inputs);
+  if (OCTET_HOLDS("seed_inputs")) keccak256(words.data(), words.size(), message.data() + behind);
   if (OCTET_HOLDS("seed_outputs"))
     for (uint64_t i = 0; i < program.output_values; i++)
       from_signed(outputs[i]).to_bytes(message.data() + behind + 32 * (1 + i));

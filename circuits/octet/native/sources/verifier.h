@@ -124,8 +124,7 @@ class Verification {
     Fr sum = Fr::zero();
     for (size_t i = 0; i < wiring_.products.size(); i++) {
       const Product& product = wiring_.products[i];
-      const int source = key_.claims.source_of[i];
-      Fr left = source == PUBLIC_SOURCE ? input_at(program_, *product.term, rho_.data(), statement_.inputs) : claimed[source];
+      Fr left = claimed[key_.claims.source_of[i]];
       if (product.term->zero)
         left = left - from_signed(product.term->zero) * true_box(program_.source_shape(*product.term), rho_.data());
       sum = sum + product.factor * left * claimed[key_.claims.weight_of[i]] * power(half, (u64)(program_.nu - product.variables));

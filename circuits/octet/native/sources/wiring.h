@@ -36,9 +36,9 @@ struct Target {
 };
 
 struct Wiring {
-  List<List<Weighting>> points;  // per relation: one, and two for an arg-max
-  List<Target> targets;          // per relation; a public one has none, its variables are -1
-  List<List<Piece>> linear;      // per committed column: what linear terms read, times -gamma
+  List<List<Weighting>> points;  // per relation: one, two for an arg-max, none for a held input
+  List<Target> targets;          // per relation; a public one and a held input have none, their variables are -1
+  List<List<Piece>> linear;      // per committed column: what linear terms read, times -gamma, and held inputs' words
   List<Product> products;
   Fr claim = Fr::zero();         // what the first sumcheck's terms sum to
 };
@@ -47,7 +47,7 @@ struct Wiring {
 static inline List<LeftPart> left_side(const Program& program, const Relation& relation) {
   List<LeftPart> parts;
   const Fr one = Fr::one();
-  if (relation.kind == PUBLIC) return parts;
+  if (relation.kind == PUBLIC || relation.kind == HELD) return parts;
   if (relation.kind == MAXIMUM) {
     parts.push(LeftPart{program.y(), one});
     parts.push(LeftPart{program.d(relation.slot), one.negated()});
@@ -66,20 +66,45 @@ static inline List<LeftPart> left_side(const Program& program, const Relation& r
   return parts;
 }
 
+// What holds an input: the functional on Y that makes words of its block's bytes, all padding included, and the
+// extension of the public words.
+static inline void hold_words(const Program& program, const Relation& relation, const Fr* tau, const Fr& gamma, const uint8_t* inputs,
+                              Wiring& wiring) {
+  const Block& block = program.blocks[relation.block];
+  const InputTensor& input = program.inputs[relation.input];
+  const WordLayout& layout = input.layout;
+  List<Fr> lanes((size_t)layout.lanes());
+  const Fr base = Fr::from_int((u64)1 << 8 * layout.width);
+  lanes[layout.lanes() - 1] = Fr::one();
+  for (size_t lane = layout.lanes() - 1; lane-- > 0;) lanes[lane] = lanes[lane + 1] * base;
+  const int variables = block.shape.variables - layout.lane_bits;
+  wiring.linear[program.y()].push(lane_piece(block.offset, tau, variables, static_cast<List<Fr>&&>(lanes), layout.lane_bits, gamma));
+  const Weighting here = weighting(layout.words, tau, Fr::one());
+  const auto word = [&](uint64_t i) {
+    uint8_t bytes[32];
+    layout.write(inputs + input.first, i, bytes);
+    return Fr::from_bytes_reduced(bytes);
+  };
+  wiring.claim = wiring.claim + gamma * contract(layout.words, here.axes, word);
+}
+
 // sum_l gamma_l (left side - right side).
 //
 // tau: nu coordinates; gammas: one per relation; inputs: all public bytes; outputs: all public values, within
 // their kinds' ranges.
 static inline Wiring wire(const Program& program, const Fr* tau, const Fr* gammas, const uint8_t* inputs, const int64_t* outputs) {
-  Fr byte[256];
-  byte[0] = Fr::zero();
-  for (int i = 1; i < 256; i++) byte[i] = byte[i - 1] + Fr::one();
   Wiring wiring;
   wiring.linear = List<List<Piece>>((size_t)program.columns());
   for (size_t l = 0; l < program.relations.size(); l++) {
     const Relation& relation = program.relations[l];
     const Shape& target = program.target(relation);
     const Fr& gamma = gammas[l];
+    if (relation.kind == HELD) {
+      if (OCTET_HOLDS("input_words")) hold_words(program, relation, tau, gamma, inputs, wiring);
+      wiring.targets.push(Target{0, -1, gamma});
+      wiring.points.push(List<Weighting>());
+      continue;
+    }
     Fr constant = Fr::zero();
     List<Weighting> points;
     points.push(weighting(target, tau, Fr::one()));
@@ -99,14 +124,8 @@ static inline Wiring wire(const Program& program, const Fr* tau, const Fr* gamma
       for (const Weighting& point : points) {
         Piece piece = linear_piece(program, term, point);
         if (term.zero) constant = constant - from_signed(term.zero) * piece_total(piece);
-        if (term.kind == FROM_INPUT) {
-          const uint8_t* values = inputs + program.inputs[term.source].first;
-          const auto value = [&](uint64_t i) -> const Fr& { return byte[values[i]]; };
-          constant = constant + piece.scale * contract(program.source_shape(term), piece.axes, value);
-        } else {
-          piece.scale = (piece.scale * gamma).negated();
-          wiring.linear[program.source_column(term)].push(static_cast<Piece&&>(piece));
-        }
+        piece.scale = (piece.scale * gamma).negated();
+        wiring.linear[program.source_column(term)].push(static_cast<Piece&&>(piece));
       }
     }
     // An arg-max subtracts two equal constants: its weightings' valid parts cancel on true positions.
@@ -135,10 +154,8 @@ struct Claim {
   int variables;
 };
 
-static constexpr int PUBLIC_SOURCE = -1;
-
 // What message EV holds, in order: columns at rho, then the factors of every product, a factor that several
-// share once. source_of: per product the claim of its factor X~, or PUBLIC_SOURCE.
+// share once. source_of: per product the claim of its factor X~.
 struct Claims {
   List<Claim> list;
   List<int> source_of, weight_of;
@@ -176,20 +193,15 @@ static inline Claims claims(const Program& program) {
   for (const Relation& relation : program.relations)
     for (const Term& term : relation.terms) {
       if (!term.product) continue;
-      int source = PUBLIC_SOURCE;
-      if (term.kind != FROM_INPUT) {
-        const int column = program.source_column(term);
-        int& slot = slots[2 * (size_t)rows_of[term.source] + (term.kind == FROM_LUT)];
-        if (!slot) {
-          found.list.push(Claim{SOURCE, column, -1, program.source_offset(term), program.source_shape(term).variables});
-          slot = (int)found.list.size();
-        }
-        source = slot - 1;
-        named[column] = 1;
+      const int source = program.source_column(term);
+      int& slot = slots[2 * (size_t)rows_of[term.source] + (term.kind == FROM_LUT)];
+      if (!slot) {
+        found.list.push(Claim{SOURCE, source, -1, program.source_offset(term), program.source_shape(term).variables});
+        slot = (int)found.list.size();
       }
       const int column = program.k(program.vk_tensors[term.weight].column);
-      named[column] = 1;
-      found.source_of.push(source);
+      named[source] = named[column] = 1;
+      found.source_of.push(slot - 1);
       found.weight_of.push((int)found.list.size());
       found.list.push(Claim{WEIGHT, column, product++, 0, 0});
     }
@@ -204,14 +216,6 @@ static inline List<Piece> weight_functional(const Program& program, const Wiring
   List<Piece> pieces;
   for (const Weighting& point : wiring.points[p.relation]) pieces.push(weight_piece(program, *p.term, point, rho));
   return pieces;
-}
-
-// X~(rho_low) of a product whose source is public.
-static inline Fr input_at(const Program& program, const Term& term, const Fr* rho, const uint8_t* inputs) {
-  const InputTensor& input = program.inputs[term.source];
-  List<List<Fr>> axes;
-  for (int i = 0; i < input.shape.rank; i++) axes.push(masked_eq(input.shape, i, rho));
-  return contract(input.shape, axes, [&](uint64_t i) { return Fr::from_int(inputs[input.first + i]); });
 }
 
 }  // namespace OCTET_ARCH

@@ -31,6 +31,9 @@ from zkml.errors import UnsuitableCircuitError
 
 FOLDER = CACHE / "gas"
 SIZES = (2, 4, 8, 16)
+MAX_BATCHES = 3
+"""Circuits that a model can have besides the one for a single input."""
+
 LENET = "lenet_5"
 INK = 0.19
 """Share of pixels that are not black in images of handwritten digits, roughly: MNIST's."""
@@ -109,6 +112,14 @@ def measure_steps(folder: Path) -> dict[str, int]:
 
 def measure_batches(folder: Path, sizes: Sequence[int]) -> list[Settled]:
     """Settle net (a) one by one and in batches, with random inputs and with digit-like ones."""
+    found: list[Settled] = []
+    for start in range(0, len(sizes), MAX_BATCHES):
+        found += _measure_batches(folder, sizes[start : start + MAX_BATCHES], with_one=not start)
+    return sorted(found, key=lambda item: (item.bytes != RANDOM, item.inputs))
+
+
+def _measure_batches(folder: Path, sizes: Sequence[int], *, with_one: bool) -> list[Settled]:
+    """Settle net (a) in batches of as many sizes as one model can have circuits for."""
     case, proving, found = net_a(folder), open_system("octet"), []
     with tempfile.TemporaryDirectory(prefix="zkml-gas-") as name:
         base = _compiled(case, "octet", Path(name))
@@ -119,13 +130,13 @@ def measure_batches(folder: Path, sizes: Sequence[int]) -> list[Settled]:
         with open_gas_market(Path(name), proving, [base, *batches]) as market:
             for drawn, which in ((case, RANDOM), (digit_like(case), DIGITS)):
                 packed = [proving.quantize_input(base, sample) for sample in drawn.samples]
-                for place, bundle in enumerate(market.bundles):
-                    for run in range(2):
-                        if not place:
-                            gas = market.settle(packed[run])
-                            continue
-                        size = bundle.manifest.batch
-                        gas = market.settle_batch(place, packed[run * size : (run + 1) * size])
+                if with_one:
+                    market.settle(packed[0])
+                    found.append(_settled(case, base, "octet", which, market.settle(packed[1])))
+                for place, bundle in enumerate(batches, start=1):
+                    size = bundle.manifest.batch
+                    market.settle_batch(place, packed[:size])
+                    gas = market.settle_batch(place, packed[size : 2 * size])
                     found.append(_settled(case, bundle, "octet", which, gas))
     return found
 

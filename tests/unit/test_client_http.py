@@ -277,16 +277,18 @@ def test_time__a_byte_now_and_then__ended_at_the_deadline(slow):
 
 def test_time__silence_longer_than_the_deadline__not_waited_out():
     """One step never takes longer than what is left of the whole, whatever a step may take."""
-    given_up, in_time = threading.Event(), []
+    given_up, woken, in_time = threading.Event(), threading.Event(), []
 
     def silent(handler):
         in_time.append(given_up.wait(5))
+        woken.set()
         reply()(handler)
 
     with serving(silent) as url:
         with pytest.raises(ServiceUnreachableError, match="within"):
             client(url, total_seconds=0.2, step_seconds=30.0).get("/")
         given_up.set()
+        assert woken.wait(10)
     assert in_time == [True]
 
 

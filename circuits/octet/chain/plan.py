@@ -24,7 +24,7 @@ from circuits.octet.chain.output_points import (
     random_point,
     split,
 )
-from circuits.octet.chain.public_values import extension
+from circuits.octet.chain.public_values import ROW, extension
 from circuits.octet.chain.weight_sums import weight_functional
 from circuits.octet.input_words import word_layout
 from circuits.octet.program import Program
@@ -221,9 +221,12 @@ class _Writer:
         columns = self.program.limb_columns
         if len(factors) < 4:
             return self.builder.sum([self._column(name) * factor for name, factor in factors.items()])
-        words = self.builder.constant(*(factors.get(name, 0) for name in columns))
-        one = self.builder.constant(1)
-        return self.builder.scalar(Op.INNER, one, 1, words, len(columns), self._column("Y").slots[0])
+        weights = [factors.get(name, 0) for name in columns]
+        if ROW - 2 <= len(weights) < ROW:
+            # A whole row costs less than most of one; what follows in EV are multiplicities and helpers.
+            weights += [0] * (ROW - len(weights))
+        one, words = self.builder.constant(1), self.builder.constant(*weights)
+        return self.builder.scalar(Op.INNER, one, 1, words, len(weights), self._column("Y").slots[0])
 
     def _linear(self, term: Linear, point: OutputPoint) -> Value:
         """Return a linear term's functional at rho times its column."""

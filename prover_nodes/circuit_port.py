@@ -23,7 +23,7 @@ from zkml.core.identifiers import proof_system_id
 from zkml.core.progress import Progress, labelled
 from zkml.core.records import NO_CONTEXT, ProofFile, from_hex
 from zkml.core.tensors import InputDomain, TensorLayout
-from zkml.errors import CircuitError, InstanceMismatchError, ToolchainError
+from zkml.errors import CircuitError, InstanceMismatchError, ToolchainError, UnsuitableCircuitError
 
 _UNBOUND = from_hex(NO_CONTEXT)
 """The context of a sample, which nobody is paid for."""
@@ -78,7 +78,7 @@ class BundleCircuit:
         with self._making:
             if not self._tried_shared_key:
                 self._tried_shared_key = True
-                with contextlib.suppress(CircuitError, ToolchainError):
+                with contextlib.suppress(CircuitError, ToolchainError, UnsuitableCircuitError):
                     self._shared_key_digest = make_shared_key(self._bundle).digest
         return self._shared_key_digest
 
@@ -86,7 +86,7 @@ class BundleCircuit:
         """Return the digest of the key that the usual verifier of the circuit's system takes.
 
         Raises:
-            CircuitError, ToolchainError: it cannot be made here.
+            CircuitError, ToolchainError, UnsuitableCircuitError: it cannot be made here.
         """
         if choose_verifier(self._bundle.manifest, None) == "generated":
             return self.verifying_key_digest

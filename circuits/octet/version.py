@@ -2,6 +2,6 @@
 
 SYSTEM = "octet"
 VERSION = "2.0.0"
-"""Of the protocol and of what its files mean; a bundle of another version is refused."""
+"""Of the protocol, its files and the plans in its keys; a bundle of another version is refused."""
 
 PROOF_SYSTEM = "octet-mercury-kzg-bn254-v2"

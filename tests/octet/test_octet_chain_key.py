@@ -80,7 +80,7 @@ def test_chain_key__a_program_beyond_the_contracts_numbers__is_refused():
         relations=(programs.held("x"),),
         outputs=(),
     )
-    with pytest.raises(UnsuitableCircuitError, match="expected numbers"):
+    with pytest.raises(UnsuitableCircuitError, match="expected a frame of at most"):
         key_of(large)
     with pytest.raises(UnsuitableCircuitError, match=f"at most {MAX_WORDS} words"):
         key_of(replace(program, vk_columns=1024))

@@ -294,6 +294,17 @@ def test_node__looks_at_the_circuit__finds_nothing_foreign_and_gas_enough(world,
         assert inspect_gas_limit(little, circuit, progress=silent).code is SkipCode.FOREIGN_VERIFIER
 
 
+def test_node__circuit_too_large_for_a_key__has_no_digest_of_one(monkeypatch, tmp_path):
+    """What no contract can hold is a circuit that the node leaves alone, and no end of the node."""
+
+    def too_large(bundle):
+        raise UnsuitableCircuitError("expected at most 2047 words, found 3000")
+
+    monkeypatch.setattr("prover_nodes.circuit_port.make_shared_key", too_large)
+    with open_node_circuit(tmp_path) as circuit:
+        assert circuit.shared_key_digest() is None
+
+
 def test_node__entry_under_the_key_files_own_digest__left_alone(world, tmp_path):
     """A router entry that speaks of a generated verifier, which OCTET has none of, is skipped and ends nothing."""
     chain = world.market.chain

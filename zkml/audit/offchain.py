@@ -12,6 +12,7 @@ from circuits.bundle import MANIFEST_NAME, MAX_MANIFEST_BYTES, VERIFYING_ROLES, 
 from circuits.srs import SrsStore
 from circuits.srs_file import identify_srs
 from verifier_contracts.deployed_verifier import DeployedVerifier
+from verifier_contracts.shared_systems import shared_system
 from zkml.circuit_verifiers import make_shared_key
 from zkml.core.cid import parse_cid
 from zkml.core.digests import digest_bytes, digest_of
@@ -137,7 +138,7 @@ def verify_circuit(manifest: BundleManifest, verifier: DeployedVerifier, chain_i
 
 
 def verify_key(bundle: Bundle, verifier: DeployedVerifier) -> None:
-    """Check that key, weights and layout which the adapter's own code pins are the bundle's and the router's.
+    """Check that system, key, weights and layout of the adapter's own code are the bundle's and the router's.
 
     The digests in a router entry are what whoever added it says; the adapter is what verifies.
 
@@ -148,6 +149,12 @@ def verify_key(bundle: Bundle, verifier: DeployedVerifier) -> None:
     shared, spec = verifier.shared, verifier.spec
     if shared is None:
         return
+    # A key is words, which the adapter of another system would read as something else.
+    if verifier.system is not shared_system(bundle.manifest.system):
+        raise VerifierMismatchError(
+            f"expected the shared verifier of {bundle.manifest.system}, "
+            f"found that the adapter at {spec.adapter} is of another system"
+        )
     key = make_shared_key(bundle).digest
     found = (shared.key_digest, shared.weight_commitment, shared.layout)
     if (key, bundle.manifest.weight_commitment, spec.layout) != found or key != spec.verifying_key_digest:

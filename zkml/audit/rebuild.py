@@ -41,6 +41,6 @@ def compare_verifier(bundle: Bundle, deployed: DeployedVerifier, rebuild: Verifi
     if difference is not None:
         raise VerifierMismatchError(
             f"expected the verifier that the key makes, found that {difference}",
-            hint="the verifier was not made from this key, or with another compiler",
+            hint="the verifier was not made from this key, or with another compiler or release of zkml",
         )
     return f"{deployed.kind}, key {to_hex(expected.key_digest)}"

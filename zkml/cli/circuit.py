@@ -105,6 +105,8 @@ def mock(session: Session, bundle: Path, input_file: Path) -> None:
 def prove(session: Session, bundle: Path, input_file: Path, out: Path, context: str | None) -> None:
     """Run the circuit on an input and write the output with its proof, verified.
 
+    For a request on a tab a proof of OCTET takes --context, which `zkml tab sign --json` shows.
+
     Example: zkml circuit prove bundles/digits --input input.json --out proof.json
     """
     from circuits.bundle import Bundle

@@ -78,6 +78,8 @@ def compile_(
     """Compile an ONNX model to a circuit bundle in the directory OUT.
 
     Example: zkml circuit compile digits.onnx bundles/digits --data circuits.zoo.digits.data:train_images
+
+    Example: zkml circuit compile digits.onnx bundles/fast --data inputs.npy --domain 0 1 --system octet
     """
     from circuits.port import CompileRequest, ErrorBudget
     from circuits.srs import SrsStore

@@ -114,6 +114,8 @@ def check(session: Session, path: Path, batch_size: int | None, system: "Checked
     """Check that an ONNX model can be proved as it is.
 
     Example: zkml model check model.onnx
+
+    Example: zkml model check model.onnx --system octet
     """
     from zkml.export.check import check_onnx
 

@@ -203,6 +203,6 @@ def _verified(session: Session, market: Any, request: Path, proof: Any) -> tuple
             store=open_store(session.home),
         )
     except ProofRejectedError as error:
-        hint = f"where proofs are bound to a context, this request's is {to_hex(context)}"
+        hint = f"OCTET proves for one request, this one with: zkml circuit prove --context {to_hex(context)}"
         raise ProofRejectedError(error.message, hint=hint) from error
     return answer, record

@@ -89,10 +89,11 @@ def _exported(module: "Module", example_input: "Tensor") -> "ModelProto":
             )
             model: ModelProto = program.model_proto
     except Exception as error:  # torch raises whatever its tracer meets
-        first = (str(error).splitlines() or [type(error).__name__])[0][:200].rstrip(".")
+        words = re.sub(r"\x1b\[[0-9;]*m", "", str(error))
+        first = (words.splitlines() or [type(error).__name__])[0][:200].rstrip(".")
         raise ModelError(
             f"expected a module that torch exports, found {type(error).__name__}: {first}",
-            hint="remove control flow that depends on values; torch.export.export shows the line",
+            hint="give the shape that the module takes (--shape), and no control flow that depends on values",
         ) from error
     return model
 

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from circuits.octet.chain.frame import EQ_RHO_SIGMA, EQ_TAU_RHO, RHO, SIGMA, TAU, Frame
 from circuits.octet.chain.instructions import MAX_FACTORS, Instruction, Op, Section, Slot
 from zkml.core.field import R
+from zkml.errors import UnsuitableCircuitError
 
 
 @dataclass(frozen=True, order=True)
@@ -75,6 +76,9 @@ _TABLE_BITS = 2
 
 _SHARED_BITS = 4
 """Bits of a longer number that are a value of their own."""
+
+MAX_INSTRUCTIONS = 1 << 15
+"""More than any key has room for (65,504 bytes): a stranger's program is refused before its plan is whole."""
 
 ONE = Value()
 ZERO = Value(0)
@@ -222,7 +226,7 @@ class PlanBuilder:
 
     def emit(self, op: Op, *operands: Slot | int) -> None:
         """Add an instruction that writes where its operands say."""
-        self._current.append(Instruction(op, operands))
+        self._append(Instruction(op, operands))
 
     def store(self, terms: Sequence[Value], place: Slot) -> None:
         """Write a sum to a place."""
@@ -272,7 +276,15 @@ class PlanBuilder:
             slots.append(self.constant(value.factor))
         if len(slots) % 2:
             slots.append(self.constant(1))
-        self._current.append(Instruction(None, tuple(slots)))
+        self._append(Instruction(None, tuple(slots)))
+
+    def _append(self, instruction: Instruction) -> None:
+        if len(self._current) >= MAX_INSTRUCTIONS:
+            raise UnsuitableCircuitError(
+                f"expected a plan of at most {MAX_INSTRUCTIONS} instructions, found more",
+                hint="the model is too large for verification on a chain; split it or shrink its tensors",
+            )
+        self._current.append(instruction)
 
     def _scalar(self, op: Op, *operands: Slot | int) -> Value:
         return Value(1, (self._kept(op, 1, operands),))

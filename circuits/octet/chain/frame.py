@@ -14,6 +14,7 @@ from circuits.octet.input_words import word_layout
 from circuits.octet.program import Program
 from circuits.octet.spec.logup import balances, row_constraints
 from circuits.octet.spec.wiring import elsewhere_columns, slots
+from zkml.errors import UnsuitableCircuitError
 
 POINT_WORDS = 32
 """Coordinates that a point has room for."""
@@ -24,6 +25,9 @@ SIGMA = RHO + POINT_WORDS
 EQ_TAU_RHO = SIGMA + POINT_WORDS
 EQ_RHO_SIGMA = EQ_TAU_RHO + (POINT_WORDS + 1)
 _VARIABLE = EQ_RHO_SIGMA + (POINT_WORDS + 1)
+
+MAX_SLOTS = 1 << 16
+"""What an operand of two bytes can name."""
 
 OUTPUTS_HEAD = 4
 """Words in front of the outputs: tag, digest, context, hash of the input words."""
@@ -61,9 +65,19 @@ class Frame:
         self.words = self.allocate(self.input_words)
 
     def allocate(self, words: int) -> Slot:
-        """Take the next words of the frame."""
+        """Take the next words of the frame.
+
+        Raises:
+            UnsuitableCircuitError: no instruction could name them all. A stranger's program must not get
+                further: what is taken is mostly filled by as many instructions.
+        """
         taken = self._next
         self._next = self._next + words
+        if self.size > MAX_SLOTS:
+            raise UnsuitableCircuitError(
+                f"expected a frame of at most {MAX_SLOTS} words, found {self.size}",
+                hint="the model is too large for verification on a chain; split it or shrink its tensors",
+            )
         return taken
 
     @property

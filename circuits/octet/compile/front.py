@@ -153,7 +153,10 @@ def _domain(samples: NDArray[np.float64], domain: tuple[float, float] | None) ->
         return lowest, highest
     low, high = (float(np.float32(end)) for end in domain)
     if lowest < low or highest > high:
-        raise DomainError(f"expected samples in {low:g}..{high:g}, found {lowest:g}..{highest:g}")
+        raise DomainError(
+            f"expected samples in {low:g}..{high:g}, found {lowest:g}..{highest:g}",
+            hint="widen the domain (--domain), or give data within it",
+        )
     return low, high
 
 

@@ -86,7 +86,8 @@ def _built(
     """Compile once per test run; files that tests write go to a folder of this process."""
     _, (bundle, witness, proof, model) = built_once(f"circuit-{name}", build)
     scratch = Path(_scratch().name) / name
-    scratch.mkdir()
+    # `lab()` and `lab("Relu")` are two for the cache, and one lab.
+    scratch.mkdir(exist_ok=True)
     return Lab(open_system(system), bundle, witness, proof, model, _store(), scratch)
 
 

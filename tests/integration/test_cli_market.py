@@ -368,7 +368,7 @@ def test_chain_deploy__with_offices_and_terms__the_contracts_have_them(shop, ask
     terms = ("--platform-fee", "50000", "--platform-flat-fee", "5")
     elsewhere = ("--home", str(tmp_path / "home"))
     planned = ask("chain", "deploy", *offices, *terms, "--dry-run", *elsewhere, home=False)
-    assert (planned["recorded"], len(planned["contracts"])) == (False, 17)
+    assert (planned["recorded"], len(planned["contracts"])) == (False, 18)
     found = ask("chain", "deploy", *offices, *terms, *elsewhere, home=False)
     assert (found["offices"]["guardian"], found["offices"]["treasury"]) == (guardian, treasury)
     assert found["platform"] == {"fee_ppm": 50_000, "flat_fee": "0.000005 zUSD"}

@@ -11,9 +11,11 @@ from zkml.cli.imo_times import describe_time
 from zkml.cli.market_session import account_of, open_market_of
 from zkml.cli.options import Session, sending_command
 from zkml.cli.steward_show import describe_motion, eligible_votes
-from zkml.errors import ConfigError, MarketError
+from zkml.errors import ConfigError, MarketError, NotFinalError
 
 _RESOLUTIONS = ("retire", "open", "fee")
+_PATIENCE_SECONDS = 60.0
+_POLL_SECONDS = 0.2
 _MOTION = click.argument("motion", type=click.IntRange(min=1))
 
 
@@ -116,6 +118,7 @@ def vote(session: Session, offering: str, motion: int, dry_run: bool) -> None:
     if any(cast.voter == account.address for cast in steward.votes_for(motion)):
         _finish(session, market, steward, motion, None, "you voted for it before", dry_run=dry_run)
         return
+    _wait_for_snapshot(market, found)
     _check_votes(market, facts, account.address, found)
     if dry_run:
         show_plan(session, market, StewardPlans(market.offerings, facts).support(account.address, motion))
@@ -124,9 +127,25 @@ def vote(session: Session, offering: str, motion: int, dry_run: bool) -> None:
     _finish(session, market, steward, motion, receipt, "voted for it", dry_run=False)
 
 
+def _wait_for_snapshot(market: Any, motion: Any) -> None:
+    """Wait until the motion's own second is over: before, nobody can say whose votes it has (ERC-5805)."""
+    from zkml.adapters.system_clock import SystemClock
+
+    clock = SystemClock()
+    began = clock.monotonic()
+    while market.chain.now() <= motion.snapshot_at:
+        if clock.monotonic() - began > _PATIENCE_SECONDS:
+            raise NotFinalError(
+                f"expected a block after the one of motion {motion.motion_id}, "
+                f"found none in {_PATIENCE_SECONDS:g} s",
+                hint="vote again once the chain goes on",
+            )
+        clock.sleep(_POLL_SECONDS)
+
+
 def _check_votes(market: Any, facts: Any, voter: str, motion: Any) -> None:
     shares = market.offerings.shares_of(facts)
-    if market.chain.now() > motion.snapshot_at and shares.past_votes(voter, motion.snapshot_at) == 0:
+    if shares.past_votes(voter, motion.snapshot_at) == 0:
         raise MarketError(
             f"expected votes of {voter} when motion {motion.motion_id} was made, found none",
             hint="shares vote once they are delegated, on motions made afterwards: zkml steward delegate",

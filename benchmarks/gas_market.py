@@ -9,24 +9,18 @@ from typing import Any
 from eth_account.signers.local import LocalAccount
 
 from benchmarks.gas_split import Split, split
-from benchmarks.small_market import CLAIM_SECONDS, FEE, JOB_SECONDS, PLENTY
+from benchmarks.small_market import PLENTY, long_job, open_funded_market
 from circuits.batches import pack_batch
 from circuits.bundle import Bundle
 from circuits.port import ProofSystem
 from circuits.single_proof import prove_input
 from circuits.verifier_source import VerifierChoice
-from verifier_contracts.deploy import deploy_core
 from zkml.adapters.evm.answers import TransactionReceipt
-from zkml.adapters.evm.anvil import Anvil
-from zkml.adapters.evm.rpc import Chain
-from zkml.adapters.keys.dev_keys import dev_account
 from zkml.config.home import Home
-from zkml.core.market_identifiers import JobSpec
 from zkml.core.records import from_hex
-from zkml.core.tensors import input_commitment
 from zkml.publish.listing import Listing
 from zkml.publish.publication import Publication, publish
-from zkml.wiring import Market, open_market, open_store
+from zkml.wiring import Market, open_store
 
 _CALL_TRACER = {"tracer": "callTracer"}
 _OPCODES = {"disableStack": True, "disableMemory": True, "disableStorage": True}
@@ -94,19 +88,8 @@ class GasMarket:
         return logs
 
     def _claimed(self, packed: bytes) -> bytes:
-        spec = JobSpec(
-            model_id=self.published.model_id,
-            circuit_id=self.published.circuit.circuit_id,
-            input_commitment=input_commitment(packed),
-            input_uri="",
-            min_prover_fee=FEE,
-            max_prover_fee=FEE,
-            max_total=10 * FEE,
-            ramp_seconds=0,
-            claim_seconds=CLAIM_SECONDS,
-            deadline=self.market.chain.now() + JOB_SECONDS,
-            provers=(),
-        )
+        model, circuit = self.published.model_id, self.published.circuit.circuit_id
+        spec = long_job(self.market.chain, model, circuit, packed)
         job, _ = self.market.manager.open(self.account, spec, packed)
         self.market.manager.claim(self.account, job)
         return job
@@ -139,12 +122,7 @@ def open_gas_market(
         keep_opcodes: whether `GasMarket.opcodes` is to be asked.
     """
     home, first = Home(folder / "home"), bundles[0]
-    with Anvil.start(folder / "chain", keep_opcodes=keep_opcodes) as anvil, Chain(anvil.endpoint) as chain:
-        account = dev_account(chain.chain_id)
-        deploy_core(chain, account, folder=home.deployments)
-        market = open_market(home, chain)
-        market.token.mint(account, account.address, PLENTY)
-        market.token.approve(account, market.ledger.address, PLENTY)
+    with open_funded_market(folder, home, keep_opcodes=keep_opcodes) as (market, account):
         published = publish(
             market,
             account,

@@ -83,21 +83,49 @@ class SmallMarket:
 
     def open_job(self, packed: bytes, *, prover: str = "") -> bytes:
         """Open a job that leaves time for all of them, for any prover or for one alone."""
-        spec = JobSpec(
-            model_id=self.model_id,
-            circuit_id=self.circuit_id,
-            input_commitment=input_commitment(packed),
-            input_uri="",
-            min_prover_fee=FEE,
-            max_prover_fee=FEE,
-            max_total=10 * FEE,
-            ramp_seconds=0,
-            claim_seconds=CLAIM_SECONDS,
-            deadline=self.chain.now() + JOB_SECONDS,
-            provers=(prover,) if prover else (),
-        )
+        spec = long_job(self.chain, self.model_id, self.circuit_id, packed, prover=prover)
         job_id, _ = self.market.manager.open(self.owner, spec, packed)
         return job_id
+
+
+def long_job(chain: Chain, model_id: int, circuit_id: bytes, packed: bytes, *, prover: str = "") -> JobSpec:
+    """Return a job at one fee that leaves time for all of them, for any prover or for one alone."""
+    return JobSpec(
+        model_id=model_id,
+        circuit_id=circuit_id,
+        input_commitment=input_commitment(packed),
+        input_uri="",
+        min_prover_fee=FEE,
+        max_prover_fee=FEE,
+        max_total=10 * FEE,
+        ramp_seconds=0,
+        claim_seconds=CLAIM_SECONDS,
+        deadline=chain.now() + JOB_SECONDS,
+        provers=(prover,) if prover else (),
+    )
+
+
+@contextlib.contextmanager
+def open_funded_market(
+    folder: Path, home: Home, *, keep_opcodes: bool = False
+) -> Iterator[tuple[Market, LocalAccount]]:
+    """Start a chain that ends with this process and deploy everything.
+
+    Args:
+        folder: for the chain's files.
+        home: gets the deployment.
+        keep_opcodes: see `Anvil.start`.
+
+    Yields:
+        The market, and the account that has all the ether, and tokens which the ledger may take.
+    """
+    with Anvil.start(folder / "chain", keep_opcodes=keep_opcodes) as anvil, Chain(anvil.endpoint) as chain:
+        account = dev_account(chain.chain_id)
+        deploy_core(chain, account, folder=home.deployments)
+        market = open_market(home, chain)
+        market.token.mint(account, account.address, PLENTY)
+        market.token.approve(account, market.ledger.address, PLENTY)
+        yield market, account
 
 
 @contextlib.contextmanager
@@ -107,12 +135,7 @@ def open_small_market(
     """Start a chain that ends with this process, deploy everything and publish the model."""
     bundle, system, home = model.open_bundle(system_name), open_system(system_name), Home(folder / "template")
     shutil.copytree(bundle.path, home.bundles / model.name)
-    with Anvil.start(folder / "chain") as anvil, Chain(anvil.endpoint) as chain:
-        owner = dev_account(chain.chain_id)
-        deploy_core(chain, owner, folder=home.deployments)
-        market = open_market(home, chain)
-        market.token.mint(owner, owner.address, PLENTY)
-        market.token.approve(owner, market.ledger.address, PLENTY)
+    with open_funded_market(folder, home) as (market, owner):
         published = publish(
             market,
             owner,

@@ -66,9 +66,8 @@ library OctetKey {
     uint256 internal constant AFTER_TAU = 112;
     uint256 internal constant AFTER_RHO = 96;
     uint256 internal constant AFTER_SIGMA = 80;
-    /// @dev The zero point and the width of the port's bytes.
+    /// @dev The zero point of the port's bytes.
     uint256 internal constant ZERO_POINT = 64;
-    uint256 internal constant WIDTH = 48;
 
     /// @dev Slots of the frame, counted from its first.
     uint256 internal constant ALPHA = 0;
